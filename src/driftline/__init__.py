@@ -1,0 +1,1 @@
+"""driftline: a streaming drift monitor for machine-learning models in production."""
