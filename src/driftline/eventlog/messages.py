@@ -1,0 +1,172 @@
+"""The messages of the events log: rows as columns, the progress of a reader, and commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from driftline.model import Micros, Role, SourcePartition
+
+Floats: TypeAlias = "NDArray[np.float64]"
+Ints: TypeAlias = "NDArray[np.int64]"
+Codes: TypeAlias = "NDArray[np.int32]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Texts:
+    """A column of texts, each distinct one held once."""
+
+    values: tuple[str, ...]
+    codes: Codes
+    """Per row an index into `values`, or -1 where there is none."""
+
+    def take(self, rows: Ints) -> Texts:
+        """The same column with only these rows; `values` is left as it is."""
+        return Texts(self.values, self.codes[rows])
+
+    def __getitem__(self, row: int) -> str | None:
+        code = int(self.codes[row])
+        return None if code < 0 else self.values[code]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Decoded records of one source batch that belong to one stream and one events partition.
+
+    All columns have one entry per row, in the order of the source's offsets.
+    """
+
+    stream: str
+    role: Role
+    source: SourcePartition
+    first: int
+    """The source batch covers the offsets from `first` up to, not including, `next`."""
+    next: int
+    seen_at: Micros | None
+    """The reader's own clock; None when a file is replayed, where only event time counts."""
+    instances: tuple[str | None, ...]
+    """The values of the splitting field that occur; (None,) for a stream that is not split."""
+    instance_codes: Codes
+    offsets: Ints
+    ids: tuple[str, ...]
+    times: Ints
+    """Event times in microseconds."""
+    numbers: Mapping[str, Floats] = field(default_factory=dict)
+    """Numeric columns by name; NaN where a value is missing."""
+    texts: Mapping[str, Texts] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: Ints) -> Rows:
+        """The same message with only these rows, given as ascending indices."""
+        return Rows(
+            stream=self.stream,
+            role=self.role,
+            source=self.source,
+            first=self.first,
+            next=self.next,
+            seen_at=self.seen_at,
+            instances=self.instances,
+            instance_codes=self.instance_codes[rows],
+            offsets=self.offsets[rows],
+            ids=tuple(self.ids[row] for row in rows.tolist()),
+            times=self.times[rows],
+            numbers={name: column[rows] for name, column in self.numbers.items()},
+            texts={name: column.take(rows) for name, column in self.texts.items()},
+        )
+
+
+class GapCause(StrEnum):
+    """Why offsets of a source hold no record for us."""
+
+    RETENTION = "retention"
+    """Deleted by the broker before they were read."""
+    ABSENT = "absent"
+    """Compacted away, a transaction's marker, or a record of an aborted transaction."""
+    MOVED = "moved"
+    """Somebody moved the committed offsets forward."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Offsets from `first` up to, not including, `next` that will never come."""
+
+    first: int
+    next: int
+    cause: GapCause
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passage:
+    """What became of a range of offsets for one stream in one role; what is not named here became a row."""
+
+    stream: str
+    role: Role
+    newest: Micros | None
+    """The largest event time among the rows of the range, over all events partitions."""
+    rejected: Ints
+    """Offsets that were dead-lettered, ascending."""
+    filtered: Ints
+    """Offsets of records that are not this stream's, ascending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a reader has come in one source partition: the log's clock.
+
+    Appended to every events partition behind the rows of a batch, and at least every few seconds without any.
+    """
+
+    source: SourcePartition
+    first: int
+    next: int
+    log_start: int
+    log_end: int
+    """Where the source partition began and ended when the batch was fetched, as offsets."""
+    seen_at: Micros | None
+    gaps: tuple[Gap, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    ended: bool = False
+    """A replayed file has been read to its end: it holds back time no longer."""
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the reader had read all there was."""
+        return self.next >= self.log_end
+
+
+class CommandKind(StrEnum):
+    """What a person or a worker can ask of the monitor."""
+
+    DECLARE = "declare"
+    """From here on this declaration of the deployment's streams holds."""
+    FORGET = "forget"
+    """Remove what is stored of a stream or an instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A change that someone asked for, at its place in the log."""
+
+    id: str
+    kind: CommandKind
+    by: str
+    at: Micros
+    stream: str | None = None
+    instance: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+Message: TypeAlias = Rows | Progress | Command
