@@ -138,6 +138,8 @@ class Progress:
     seen_at: Micros | None
     gaps: tuple[Gap, ...] = ()
     passages: tuple[Passage, ...] = ()
+    partitions: int = 1
+    """How many partitions the source topic has: time waits until each of them has been heard of."""
     ended: bool = False
     """A replayed file has been read to its end: it holds back time no longer."""
 
