@@ -1,0 +1,115 @@
+"""Columns as bytes: little-endian numbers in the narrowest width that holds them exactly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
+
+import msgspec
+import numpy as np
+
+from driftline.errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from driftline.eventlog.messages import Codes, Floats, Ints
+
+_Kind: TypeAlias = Literal["u1", "u2", "u4", "i8", "f8"]
+
+_LIMITS: Final[tuple[tuple[_Kind, int], ...]] = (("u1", 1 << 8), ("u2", 1 << 16), ("u4", 1 << 32))
+
+
+def refuse(reason: str, cause: BaseException | None = None) -> NoReturn:
+    """Raise the StateError of a message that does not check out."""
+    text = f"events log: {reason}"
+    raise StateError(text) from cause
+
+
+class PackedInts(msgspec.Struct, array_like=True, frozen=True):
+    """Whole numbers as differences from `base`."""
+
+    base: int
+    kind: _Kind
+    data: bytes
+
+
+class PackedFloats(msgspec.Struct, array_like=True, frozen=True):
+    """Numbers; `u1` where all are whole and small, such as a column of 0 and 1."""
+
+    kind: _Kind
+    data: bytes
+
+
+class PackedTexts(msgspec.Struct, array_like=True, frozen=True):
+    """Each distinct text once, and per row its place, -1 where there is none."""
+
+    values: tuple[str, ...]
+    codes: PackedInts
+
+
+def pack_ints(column: Ints | Codes) -> PackedInts:
+    """The column in the narrowest width that holds its distance from its least value."""
+    if not len(column):
+        return PackedInts(0, "u1", b"")
+    base, largest = int(column.min()), int(column.max())
+    for kind, limit in _LIMITS:
+        if largest - base < limit:
+            return PackedInts(base, kind, (column - base).astype(f"<{kind}").tobytes())
+    return PackedInts(0, "i8", column.astype("<i8").tobytes())
+
+
+def unpack_ints(packed: PackedInts, what: str) -> Ints:
+    """The inverse of `pack_ints`; raises StateError naming `what` for other bytes."""
+    if packed.kind == "f8":
+        refuse(f"{what}: kind f8 is not for whole numbers")
+    column = _numbers(packed.kind, packed.data, what).astype(np.int64)
+    if packed.kind == "i8":
+        if packed.base:
+            refuse(f"{what}: kind i8 goes with base 0")
+    elif not -(1 << 63) <= packed.base < (1 << 63) - (1 << 32):
+        refuse(f"{what}: base {packed.base} is out of range")
+    column += packed.base
+    return column
+
+
+def pack_floats(column: Floats) -> PackedFloats:
+    """The column bit for bit, or as single bytes if that loses nothing."""
+    with np.errstate(invalid="ignore"):
+        small = column.astype("u1")
+    # Compared as bits: -0.0 equals 0.0, but is not it.
+    if np.array_equal(small.astype("<f8").view("<i8"), column.astype("<f8").view("<i8")):
+        return PackedFloats("u1", small.tobytes())
+    return PackedFloats("f8", column.astype("<f8").tobytes())
+
+
+def unpack_floats(packed: PackedFloats, what: str) -> Floats:
+    """The inverse of `pack_floats`; raises StateError naming `what` for other bytes."""
+    if packed.kind not in ("u1", "f8"):
+        refuse(f"{what}: kind {packed.kind} is not for numbers")
+    return _numbers(packed.kind, packed.data, what).astype(np.float64)
+
+
+def pack_texts(values: Sequence[str], codes: Codes) -> PackedTexts:
+    """The column without the values that no row uses."""
+    used = np.bincount(codes.astype(np.int64) + 1, minlength=len(values) + 1)[1:] > 0
+    if used.all():
+        return PackedTexts(tuple(values), pack_ints(codes))
+    # One longer than the values, so that the code -1 finds the -1 at the end.
+    places = np.append(np.cumsum(used) - 1, -1)
+    kept = tuple(values[place] for place in np.flatnonzero(used).tolist())
+    return PackedTexts(kept, pack_ints(places[codes]))
+
+
+def unpack_codes(packed: PackedInts, least: int, values: int, what: str) -> Codes:
+    """Places in a list of `values` texts, from `least` on; raises StateError for any other."""
+    codes = unpack_ints(packed, what)
+    if len(codes) and not least <= int(codes.min()) <= int(codes.max()) < values:
+        refuse(f"{what}: a code is outside its {values} values")
+    return codes.astype(np.int32)
+
+
+def _numbers(kind: _Kind, data: bytes, what: str) -> Ints | Floats:
+    width = int(kind[1])
+    if len(data) % width:
+        refuse(f"{what}: {len(data)} bytes are no multiple of {width}")
+    return np.frombuffer(data, dtype=f"<{kind}")
