@@ -1,0 +1,69 @@
+"""What is kept of an id while its other half may still come."""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
+
+from driftline.errors import StateError
+
+if TYPE_CHECKING:
+    from driftline.model import Micros
+
+Value: TypeAlias = float | str
+"""A prediction or a label: a number (binary: 1.0 is the positive class), or a class as canonical
+text."""
+
+
+class EntryKind(IntEnum):
+    """What an entry waits for."""
+
+    WAITING = 0
+    """A prediction without its label."""
+    EARLY = 1
+    """A label without its prediction."""
+    JOINED = 2
+    """Both came; kept so that another label is known as a duplicate or a correction, not taken for
+    an orphan."""
+
+
+class Entry(msgspec.Struct, array_like=True, frozen=True):
+    """One id of the join."""
+
+    group: int
+    """The group that it expires with."""
+    kind: int
+    at: Micros
+    """The prediction's event time; for an early label the label's."""
+    partition: int
+    offset: int
+    """Where the record stands that made this entry: the prediction's; for an early label the
+    label's."""
+    prediction: Value | None = None
+    score: float | None = None
+    version: str | None = None
+    label: Value | None = None
+
+
+_GROUP: Final = struct.Struct("<I")
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(Entry)
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """The entry as it is stored: its group's number as four bytes, then the entry as
+    MessagePack.
+    """
+    return _GROUP.pack(entry.group) + _encoder.encode(entry)
+
+
+def decode_entry(blob: bytes) -> Entry:
+    """The inverse of `encode_entry`; StateError for anything else."""
+    try:
+        return _decoder.decode(memoryview(blob)[_GROUP.size :])
+    except (msgspec.DecodeError, ValueError) as error:
+        msg = f"a stored entry of the join does not decode: {error}"
+        raise StateError(msg) from error
