@@ -1,0 +1,1 @@
+"""A deployment's declarations: streams, detector profiles, settings; read strictly, every problem named at once."""

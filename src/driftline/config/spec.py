@@ -1,0 +1,78 @@
+"""What all declarations have in common: frozen models that refuse unknown keys and never print what was given."""
+
+from typing import Annotated, Final, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
+from pydantic_core import PydanticCustomError
+
+PROBLEMS: Final = "problems"
+"""The error type of a rule over several keys; its context lists (key, message) pairs."""
+
+
+class Spec(BaseModel):
+    """A declaration: immutable, without unknown keys, silent about its input when it is wrong."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def wrong(message: str) -> PydanticCustomError:
+    """The error for one value; the message says what would have been right and never repeats the value."""
+    return PydanticCustomError("wrong", "{message}", {"message": message})
+
+
+def refuse_all(found: list[tuple[str, str]]) -> None:
+    """Raise one error that carries every (key, message) found, or do nothing if there is none.
+
+    Keys are relative to the model whose rule it is.
+    """
+    if found:
+        text = "; ".join(f"{key}: {message}" for key, message in found)
+        raise PydanticCustomError(PROBLEMS, "{text}", {"text": text, "found": found})
+
+
+def canonical(value: str | float | bool) -> str:  # noqa: FBT001 - a class may be a boolean
+    """A class, or a value to compare with, as text: 1, 1.0 and "1" are one, true is "true".
+
+    A text stays as it is, so "1.0" is not "1".
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _plain(text: str) -> str:
+    if not text.strip():
+        raise wrong("should not be empty")
+    if not text.isprintable():
+        raise wrong("should be printable text in one line")
+    return text
+
+
+_TOPIC_CHARACTERS: Final = r"[a-zA-Z0-9._-]+"
+
+
+def _topic(name: str) -> str:
+    if name in {".", ".."}:
+        raise wrong("is no name for a topic")
+    return name
+
+
+Line: TypeAlias = Annotated[str, Field(max_length=500), AfterValidator(_plain)]
+"""One line of printable text."""
+
+Topic: TypeAlias = Annotated[
+    str,
+    Field(min_length=1, max_length=249, pattern=f"^{_TOPIC_CHARACTERS}$"),
+    AfterValidator(_topic),
+]
+"""The name of a Kafka topic."""
+
+Whole: TypeAlias = Annotated[int, Strict()]
+"""A whole number, not a boolean, a text or 3.0."""
+
+Flag: TypeAlias = Annotated[bool, Strict()]
+"""true or false, and nothing that merely looks like it."""
