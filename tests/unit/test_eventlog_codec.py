@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -26,6 +26,9 @@ from driftline.eventlog.messages import (
 )
 from driftline.model import Role, SourcePartition
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 SOURCE = SourcePartition("loans.predictions", 3, "kQ2x")
 MARCH = 1_553_990_400_000_000
 
@@ -37,6 +40,10 @@ number = st.floats(allow_infinity=False, allow_subnormal=True)
 
 def make_rows(count: int, **changes: Any) -> Rows:
     """Rows as a reader makes them."""
+    numbers: dict[str, NDArray[np.float64]] = {
+        "prediction": np.arange(count) % 2.0,
+        "feature.car_value": np.sqrt(np.arange(count, dtype=np.float64)),
+    }
     rows = Rows(
         stream="car-loan",
         role=Role.PREDICTIONS,
@@ -49,10 +56,7 @@ def make_rows(count: int, **changes: Any) -> Rows:
         offsets=np.arange(100, 100 + count),
         ids=tuple(f"loan-{n}" for n in range(count)),
         times=MARCH + np.arange(count, dtype=np.int64) * 1_000_003,
-        numbers={
-            "prediction": np.arange(count) % 2.0,
-            "feature.car_value": np.sqrt(np.arange(count, dtype=np.float64)),
-        },
+        numbers=numbers,
         texts={"version": Texts(("v1", "v2"), (np.arange(count) % 3 - 1).astype(np.int32))},
     )
     return replace(rows, **changes)
@@ -71,6 +75,7 @@ def make_progress(**changes: Any) -> Progress:
         passages=(
             Passage("car-loan", Role.LABELS, MARCH, np.array([111, 150]), np.array([], np.int64)),
         ),
+        partitions=4,
         ended=True,
     )
     return replace(progress, **changes)
@@ -218,6 +223,7 @@ WRONG: dict[str, Message] = {
     "a time behind the calendar": make_rows(1, times=np.array([253_402_300_800_000_000])),
     "a clock before the calendar": make_rows(1, seen_at=-(2**62)),
     "a log that ends before it begins": make_progress(log_start=9, log_end=8),
+    "a partition beyond the topic": make_progress(partitions=3),
     "a gap outside the range": make_progress(gaps=(Gap(190, 201, GapCause.MOVED),)),
     "an empty gap": make_progress(gaps=(Gap(110, 110, GapCause.ABSENT),)),
     "a command beyond the calendar": replace(COMMAND, at=2**62),

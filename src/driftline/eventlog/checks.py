@@ -51,6 +51,8 @@ def check_progress(progress: Progress) -> None:
     check_time(progress.seen_at, "seen_at")
     if not 0 <= progress.log_start <= progress.log_end:
         refuse(f"log from {progress.log_start} to {progress.log_end}")
+    if progress.source.partition >= progress.partitions:
+        refuse(f"{progress.source} is beyond the topic's {progress.partitions} partitions")
     for gap in progress.gaps:
         if not progress.first <= gap.first < gap.next <= progress.next:
             refuse(f"gap from {gap.first} to {gap.next} is outside the range")

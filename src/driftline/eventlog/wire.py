@@ -85,6 +85,7 @@ class WireProgress(msgspec.Struct, array_like=True, frozen=True, tag="progress")
     seen_at: int | None
     gaps: tuple[WireGap, ...]
     passages: tuple[WirePassage, ...]
+    partitions: int
     ended: bool
 
 
@@ -163,6 +164,7 @@ def from_progress(progress: Progress) -> WireProgress:
             )
             for passage in progress.passages
         ),
+        partitions=progress.partitions,
         ended=progress.ended,
     )
 
@@ -187,6 +189,7 @@ def to_progress(wire: WireProgress) -> Progress:
             )
             for passage in wire.passages
         ),
+        partitions=wire.partitions,
         ended=wire.ended,
     )
 
