@@ -1,0 +1,250 @@
+"""Topics: our own are made with stated settings, those of others are only looked at.
+
+Through confluent-kafka's AdminClient, as the protocol version that aiokafka speaks shows no topic ids. Its calls
+block, so they run in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+import structlog
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaException,
+    TopicCollection,
+)
+from confluent_kafka import TopicPartition as ConfluentPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+
+from driftline.errors import UnavailableError
+from driftline.transport.address import KafkaAddress
+from driftline.transport.batches import TopicPartition
+
+log = structlog.get_logger(__name__)
+
+NO_ID: Final = "AAAAAAAAAAAAAAAAAAAAAA"
+"""Sixteen zero bytes in Kafka's base64: what a broker that knows no topic ids answers."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic of our own, as it is to be."""
+
+    name: str
+    partitions: int
+    replication: int = -1
+    """-1: the broker's default."""
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicDescription:
+    """A topic, as it is."""
+
+    name: str
+    partitions: int
+    replication: int
+    topic_id: str
+    """Tells one life of the name from the next; empty where the broker knows no topic ids."""
+
+
+class Creation(StrEnum):
+    """What became of the wish to have a topic."""
+
+    CREATED = "created"
+    EXISTED = "existed"
+    REFUSED = "refused"
+    """The broker does not let us, or cannot: an operator has to make it, or it appears at first use."""
+
+
+def own_topics(
+    *,
+    events: str,
+    alerts: str,
+    dead_letters: str,
+    partitions: int,
+    replication: int = -1,
+    min_in_sync: int = 1,
+    retention: timedelta = timedelta(days=14),
+) -> tuple[TopicSpec, ...]:
+    """The topics that driftline writes, with the settings that they need.
+
+    Timestamps are the broker's: retention then goes by arrival, where a record that tells of years ago would be
+    deleted within minutes. None is compacted: a reader of the events log needs every message, and one of the alerts
+    topic every revision. Alerts are kept long, and dead letters as long as the log.
+    """
+    common = {
+        "cleanup.policy": "delete",
+        "message.timestamp.type": "LogAppendTime",
+        "min.insync.replicas": str(min_in_sync),
+    }
+    kept = common | {"retention.ms": _millis(retention), "retention.bytes": "-1"}
+    alerts_kept = kept | {"retention.ms": _millis(timedelta(days=400))}
+    return (
+        TopicSpec(events, partitions, replication, kept),
+        TopicSpec(alerts, 1, replication, alerts_kept),
+        TopicSpec(dead_letters, 1, replication, kept),
+    )
+
+
+class TopicAdmin:
+    """Looks at topics, groups and offsets, and makes our own topics. Raises `UnavailableError` without a broker."""
+
+    def __init__(
+        self, address: KafkaAddress, *, timeout: timedelta = timedelta(seconds=15)
+    ) -> None:
+        self._client = AdminClient(address.librdkafka())
+        self._bootstrap = address.bootstrap
+        self._timeout = timeout.total_seconds()
+
+    async def describe(self, names: Collection[str]) -> Mapping[str, TopicDescription]:
+        """Those of the topics that exist. Asking does not create a topic."""
+        return await self._call(lambda: self._describe(names))
+
+    async def create(self, specs: Sequence[TopicSpec]) -> Mapping[str, Creation]:
+        """Make the topics that are missing; one that exists is left as it is."""
+        return await self._call(lambda: self._create(specs))
+
+    async def config(self, name: str) -> Mapping[str, str]:
+        """The settings of a topic, as the broker has them."""
+        return await self._call(lambda: self._config(name))
+
+    async def wait_for(
+        self, names: Collection[str], *, every: timedelta = timedelta(seconds=2)
+    ) -> Mapping[str, TopicDescription]:
+        """Return once all the topics exist. Says which are missing when that changes, and never creates one."""
+        told: set[str] = set()
+        while True:
+            found = await self.describe(names)
+            missing = set(names) - set(found)
+            if not missing:
+                return found
+            if missing != told:
+                log.warning("topics_missing", topics=sorted(missing), kafka=self._bootstrap)
+                told = missing
+            await asyncio.sleep(every.total_seconds())
+
+    async def bounds(
+        self, partitions: Collection[TopicPartition]
+    ) -> Mapping[TopicPartition, tuple[int, int]]:
+        """The first and the end offset of each partition's log."""
+        return await self._call(lambda: self._bounds(partitions))
+
+    async def committed(self, group: str) -> Mapping[TopicPartition, int]:
+        """The offsets that a consumer group has committed."""
+        return await self._call(lambda: self._committed(group))
+
+    async def _call(self, ask: Callable[[], T]) -> T:
+        try:
+            return await asyncio.to_thread(ask)
+        except KafkaException as error:
+            msg = f"kafka at {self._bootstrap}: {error.args[0].str()}"
+            raise UnavailableError(msg) from error
+
+    def _describe(self, names: Collection[str]) -> dict[str, TopicDescription]:
+        # Naming a topic in a metadata request may create it, so the list of all is asked for.
+        listed = self._client.list_topics(timeout=self._timeout).topics
+        present = [name for name in names if name in listed and not listed[name].error]
+        ids = self._topic_ids(present)
+        return {
+            name: TopicDescription(
+                name,
+                len(listed[name].partitions),
+                min((len(p.replicas) for p in listed[name].partitions.values()), default=0),
+                ids.get(name, ""),
+            )
+            for name in present
+            if listed[name].partitions
+        }
+
+    def _topic_ids(self, names: Collection[str]) -> dict[str, str]:
+        if not names:
+            return {}
+        futures = self._client.describe_topics(
+            TopicCollection(list(names)), request_timeout=self._timeout
+        )
+        ids: dict[str, str] = {}
+        for name, future in futures.items():
+            try:
+                topic_id = str(future.result().topic_id)
+            except KafkaException as error:
+                log.debug("topic_id_unknown", topic=name, error=error.args[0].str())
+                continue
+            ids[name] = "" if topic_id in {NO_ID, "None"} else topic_id
+        return ids
+
+    def _create(self, specs: Sequence[TopicSpec]) -> dict[str, Creation]:
+        listed = self._client.list_topics(timeout=self._timeout).topics
+        outcome = {spec.name: Creation.EXISTED for spec in specs if spec.name in listed}
+        wanted = [spec for spec in specs if spec.name not in outcome]
+        if not wanted:
+            return outcome
+        futures = self._client.create_topics(
+            [
+                NewTopic(spec.name, spec.partitions, spec.replication, config=dict(spec.config))
+                for spec in wanted
+            ],
+            request_timeout=self._timeout,
+        )
+        for name, future in futures.items():
+            outcome[name] = _outcome(name, future)
+        return outcome
+
+    def _config(self, name: str) -> dict[str, str]:
+        from confluent_kafka.admin import ConfigResource, ResourceType  # noqa: PLC0415
+
+        resource = ConfigResource(ResourceType.TOPIC, name)
+        future = self._client.describe_configs([resource], request_timeout=self._timeout)[resource]
+        return {key: entry.value for key, entry in future.result().items()}
+
+    def _bounds(
+        self, partitions: Collection[TopicPartition]
+    ) -> dict[TopicPartition, tuple[int, int]]:
+        starts = self._offsets(partitions, OffsetSpec.earliest())
+        ends = self._offsets(partitions, OffsetSpec.latest())
+        return {tp: (starts[tp], ends[tp]) for tp in partitions}
+
+    def _offsets(
+        self, partitions: Collection[TopicPartition], spec: OffsetSpec
+    ) -> dict[TopicPartition, int]:
+        asked = {ConfluentPartition(tp.topic, tp.partition): spec for tp in partitions}
+        futures = self._client.list_offsets(asked, request_timeout=self._timeout) if asked else {}
+        return {
+            TopicPartition(tp.topic, tp.partition): future.result().offset
+            for tp, future in futures.items()
+        }
+
+    def _committed(self, group: str) -> dict[TopicPartition, int]:
+        asked = [ConsumerGroupTopicPartitions(group)]
+        future = self._client.list_consumer_group_offsets(asked, request_timeout=self._timeout)[
+            group
+        ]
+        return {
+            TopicPartition(tp.topic, tp.partition): tp.offset
+            for tp in future.result().topic_partitions
+            if tp.offset >= 0
+        }
+
+
+def _outcome(name: str, future: Any) -> Creation:
+    try:
+        future.result()
+    except KafkaException as error:
+        if error.args[0].name() == "TOPIC_ALREADY_EXISTS":
+            return Creation.EXISTED
+        log.warning("topic_not_created", topic=name, error=error.args[0].str())
+        return Creation.REFUSED
+    log.info("topic_created", topic=name)
+    return Creation.CREATED
+
+
+def _millis(span: timedelta) -> str:
+    return str(span // timedelta(milliseconds=1))
