@@ -1,8 +1,8 @@
 """Fixtures that every test may use: a real Kafka broker, a real Redis, names nobody else uses.
 
-`DRIFTLINE_TEST_KAFKA=host:port` uses a broker that is already there; `DRIFTLINE_TEST_KAFKA_VERSIONS=4.4.0` (a comma
-list) starts others than the newest ones. Where a server cannot be had its tests are skipped with the reason; under
-CI=true such a skip is a failure.
+`DRIFTLINE_TEST_KAFKA=host:port` uses a broker that is already there;
+`DRIFTLINE_TEST_KAFKA_VERSIONS=4.4.0` (a comma list) starts others than the newest ones. Where a
+server cannot be had its tests are skipped with the reason; under CI=true that is a failure.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def kafka(
 ) -> Iterator[KafkaBroker | ExternalKafka]:
     """A running Kafka broker: `.bootstrap`, `.version`, `.stop()`, `.kill()`, `.start()`.
 
-    Tests that use it run once for each version, one broker at a time. It creates no topic by itself.
+    Tests that use it run once for each version, one broker at a time. It creates no topic unasked.
     """
     version: str = request.param
     try:
@@ -97,7 +97,7 @@ def unique_name(request: pytest.FixtureRequest) -> Callable[[str], str]:
 def make_topic(
     kafka: KafkaBroker | ExternalKafka, unique_name: Callable[[str], str]
 ) -> Callable[..., str]:
-    """`make_topic("predictions", partitions=2) -> name`: creates a topic of its own for this test."""
+    """`make_topic("predictions", partitions=2) -> name`: a topic for this test alone."""
 
     def make(suffix: str, *, partitions: int = 1, config: dict[str, str] | None = None) -> str:
         name = unique_name(suffix)

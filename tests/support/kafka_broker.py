@@ -1,7 +1,8 @@
 """A real Apache Kafka broker (KRaft, one node) for tests, from Maven Central's jars.
 
-The jars are cached outside the tree, in `$XDG_CACHE_HOME/driftline/kafka/<version>`; a started broker keeps its data
-and its log in the directory it is given, so it can be stopped, killed and started again with all it holds.
+The jars are cached outside the tree, in `$XDG_CACHE_HOME/driftline/kafka/<version>`; a started
+broker keeps its data and its log in the directory it is given, so it can be stopped, killed and
+started again with all it holds.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ SETTINGS: Final = {
 
 
 class KafkaBroker:
-    """One broker: `start`, `stop`, `kill`, and `start` again on the same port with the same data."""
+    """One broker: `start`, `stop`, `kill`, and `start` again, same port, same data."""
 
     def __init__(
         self, version: str, directory: Path, *, settings: Mapping[str, str] | None = None
@@ -167,7 +168,7 @@ class ExternalKafka:
 
 
 def wait_ready(bootstrap: str, *, seconds: float) -> None:
-    """Return as soon as the broker answers a metadata request; UnavailableError when it does not."""
+    """Return as soon as the broker answers a client; UnavailableError when it does not."""
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     deadline = time.monotonic() + seconds
     while True:

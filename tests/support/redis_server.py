@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import redis
 
-from driftline.embedded.process import LOOPBACK, ChildProcess, free_port, redis_executable
+from driftline.embedded.process import LOOPBACK, ChildProcess, free_port
+from driftline.embedded.redis import redis_executable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,7 @@ SETTINGS: Final = {
 
 
 class RedisServer:
-    """One redis-server: `start`, `stop`, `kill`, and `start` again on the same port with the same data."""
+    """One redis-server: `start`, `stop`, `kill`, and `start` again, same port, same data."""
 
     def __init__(self, directory: Path, *, settings: Mapping[str, str] | None = None) -> None:
         self.port = free_port()

@@ -1,1 +1,1 @@
-"""Servers that driftline starts for itself, for a demo and for a first look: never for production."""
+"""Servers that driftline starts for itself, for a demo or a first look: never for production."""

