@@ -96,9 +96,7 @@ class TimeField:
         return {**place, "unit": self.unit.value}
 
 
-_FIELD: Final = (
-    "should be a path such as a.b.c, {path: [a, b.c]}, {header: NAME} or {key: true}"
-)
+_FIELD: Final = "should be a path such as a.b.c, {path: [a, b.c]}, {header: NAME} or {key: true}"
 _TIME: Final = (
     "should be a path such as a.b.c, or {path: a.b.c, unit: ms} with a unit of s, ms, us or ns"
 )

@@ -30,9 +30,7 @@ MAX_OPEN_ENDED: Final = 20_000
 """How many windows of one size may be kept."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
-NAME_EXPECTED: Final = (
-    "a name should begin with a-z or 0-9, hold only a-z, 0-9, '.', '_' and '-', and be at most 100 characters long"
-)
+NAME_EXPECTED: Final = "a name should begin with a-z or 0-9, hold only a-z, 0-9, '.', '_' and '-', and be at most 100 characters long"
 
 
 def is_name(name: str) -> bool:
@@ -113,6 +111,7 @@ Feature: TypeAlias = Annotated[
     FeatureSpec,
     BeforeValidator(_read_feature, json_schema_input_type=str | FeatureSpec),
 ]
+
 
 def _read_scalar(value: object) -> str:
     if not isinstance(value, str | int | float):

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
+from driftline.config.yaml import write_key
 from driftline.errors import DeploymentError, Problem
 from driftline.model import Direction, Severity, SignalKind, Task
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from driftline.config.problems import Found
     from driftline.config.profiles import Profile
     from driftline.config.streams import StreamSpec, WatchSpec
 
@@ -100,7 +102,7 @@ def resolve_watches(
     watches, problems = find_watches(spec, profiles)
     if problems:
         file = f"streams/{name}.yaml"
-        raise DeploymentError([Problem(file, key, message) for key, message in problems])
+        raise DeploymentError([Problem(file, write_key(key), message) for key, message in problems])
     return watches
 
 
@@ -109,7 +111,7 @@ def find_watches(
     profiles: Mapping[str, Profile],
     *,
     broken: Collection[str] = (),
-) -> tuple[tuple[Watch, ...], list[tuple[str, str]]]:
+) -> tuple[tuple[Watch, ...], list[Found]]:
     """As `resolve_watches`, but hands back what is right beside every (key, message) that is wrong.
 
     `broken` are profiles that exist but could not be read: naming one is no further problem.
@@ -117,7 +119,7 @@ def find_watches(
     kinds = signal_kinds(spec)
     problems = [*_unknown_signals(spec, kinds), *_unknown_profiles(spec, {*profiles, *broken})]
     if not spec.watch:
-        problems.append(("watch", "watches nothing; name a signal, such as " + _example(kinds)))
+        problems.append((("watch",), "watches nothing; name a signal, such as " + _example(kinds)))
     watches = []
     for signal, kind in kinds.items():
         line = _line_for(signal, spec.watch)
@@ -149,11 +151,11 @@ def _covers(line: str, signal: str) -> bool:
 def _unknown_signals(
     spec: StreamSpec,
     kinds: Mapping[str, SignalKind],
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[Found]:
     for line in spec.watch:
         if any(_covers(line, signal) for signal in kinds):
             continue
-        key = f"watch.{line}"
+        key = ("watch", line)
         if spec.labels is None and line in NEEDS_LABELS:
             yield key, f"signal '{line}' needs labels, and the stream declares none"
         elif reason := _why_absent(spec, line):
@@ -178,11 +180,14 @@ def _why_absent(spec: StreamSpec, line: str) -> str | None:
     return None
 
 
-def _unknown_profiles(spec: StreamSpec, names: Collection[str]) -> Iterator[tuple[str, str]]:
+def _unknown_profiles(spec: StreamSpec, names: Collection[str]) -> Iterator[Found]:
     for line, watch in spec.watch.items():
         for one in watch.detector:
             if one not in names:
-                yield f"watch.{line}.detector", f"no detector profile '{one}' {_choices(one, names)}"
+                yield (
+                    ("watch", line, "detector"),
+                    f"no detector profile '{one}' {_choices(one, names)}",
+                )
 
 
 def _unfit(
@@ -190,14 +195,14 @@ def _unfit(
     signal: str,
     kind: SignalKind,
     profiles: Iterable[Profile],
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[Found]:
     """A categorical signal is watched through indicators, which are 0 or 1: any detector may."""
     if kind in {SignalKind.BINARY, SignalKind.CATEGORICAL}:
         return
     for profile in profiles:
         if profile.spec.binary_only:
             yield (
-                f"watch.{line}.detector",
+                ("watch", line, "detector"),
                 f"'{profile.name}' ({profile.spec.kind}) takes only values of 0 and 1, and '{signal}' is {kind};"
                 " use such as adwin or page-hinkley, or watch error or missing.*",
             )

@@ -1,0 +1,262 @@
+"""A whole deployment: a directory's streams, detector profiles and settings, or the same built in code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from driftline.config.problems import find_problems
+from driftline.config.profiles import DETECTOR_SPEC, DetectorSpec, Profile
+from driftline.config.settings import Settings
+from driftline.config.streams import NAME_EXPECTED, FeatureSpec, StreamSpec, WatchSpec, is_name
+from driftline.config.watches import Watch, find_watches, resolve_watches
+from driftline.config.yaml import Document, read_yaml
+from driftline.errors import DeploymentError, Problem
+from driftline.model import Direction, Severity, SignalKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+SETTINGS_FILE = "config/driftline.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream with what watches it, complete: it needs no other file to be understood."""
+
+    name: str
+    spec: StreamSpec
+    watches: tuple[Watch, ...]
+
+    @classmethod
+    def build(cls, name: str, spec: StreamSpec, profiles: Mapping[str, Profile]) -> Stream:
+        """A stream from its declaration and the profiles it names; raises DeploymentError as `resolve_watches`."""
+        if not is_name(name):
+            raise DeploymentError([Problem(f"streams/{name}.yaml", "", NAME_EXPECTED)])
+        return cls(name, spec, resolve_watches(name, spec, profiles))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, ready for a JSON encoder; `from_json` makes an equal stream of them."""
+        return {
+            "name": self.name,
+            "spec": self.spec.model_dump(mode="json"),
+            "watches": [_write_watch(watch) for watch in self.watches],
+        }
+
+    @classmethod
+    def from_json(cls, written: Mapping[str, Any]) -> Stream:
+        """The inverse of `to_json`; what it did not write raises ValueError, KeyError or TypeError."""
+        return cls(
+            written["name"],
+            StreamSpec.model_validate(written["spec"]),
+            tuple(_read_watch(watch) for watch in written["watches"]),
+        )
+
+
+def _write_watch(watch: Watch) -> dict[str, Any]:
+    return {
+        "signal": watch.signal,
+        "kind": watch.kind.value,
+        "severity": watch.severity.value,
+        "direction": watch.direction.value,
+        "profiles": [
+            {"name": one.name, "spec": one.spec.model_dump(mode="json")} for one in watch.profiles
+        ],
+    }
+
+
+def _read_watch(written: Mapping[str, Any]) -> Watch:
+    profiles = tuple(
+        Profile(one["name"], DETECTOR_SPEC.validate_python(one["spec"]))
+        for one in written["profiles"]
+    )
+    return Watch(
+        signal=written["signal"],
+        kind=SignalKind(written["kind"]),
+        profiles=profiles,
+        severity=Severity(written["severity"]),
+        direction=Direction(written["direction"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Everything that was declared, checked as a whole."""
+
+    directory: Path
+    settings: Settings = field(default_factory=Settings)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    streams: Mapping[str, Stream] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Changes when, and only when, what is computed changes: streams and the profiles they use.
+
+        Comments, the order of files, unused profiles and settings such as addresses do not count.
+        """
+        whole = [self.streams[name].to_json() for name in sorted(self.streams)]
+        text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_deployment(directory: Path) -> Deployment:
+    """Read `streams/`, `detectors/` and `config/driftline.yaml` below a directory.
+
+    Files whose name does not end in .yaml, or begins with a dot, are left alone. A missing config/driftline.yaml means its defaults.
+
+    Raises:
+        DeploymentError: with every problem of all files.
+    """
+    return _Loading(directory).deployment()
+
+
+_Value = TypeVar("_Value")
+
+
+class _Loading:
+    """One reading of a directory, which goes on after a problem to find the others."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.problems: list[Problem] = []
+
+    def deployment(self) -> Deployment:
+        if not self.directory.is_dir():
+            raise DeploymentError([Problem(str(self.directory), "", "should be a directory")])
+        settings = self._settings()
+        profiles = self._profiles()
+        streams = self._streams(settings or Settings(), profiles)
+        if self.problems or settings is None:
+            raise DeploymentError(self.problems)
+        known = {name: profile for name, profile in profiles.items() if profile is not None}
+        return Deployment(self.directory, settings, known, streams)
+
+    def _settings(self) -> Settings | None:
+        if not (self.directory / SETTINGS_FILE).exists():
+            return Settings()
+        document = self._read(SETTINGS_FILE)
+        if document is None:
+            return None
+        # A file in which everything is commented out is one of defaults.
+        data = {} if document.data is None else document.data
+        return self._validated(
+            TypeAdapter(Settings), Settings, Document(document.file, data, document.lines)
+        )
+
+    def _profiles(self) -> dict[str, Profile | None]:
+        """By name; None where one is there but wrong."""
+        profiles: dict[str, Profile | None] = {}
+        for name, file in self._files("detectors"):
+            document = self._read(file)
+            spec = document and self._validated(DETECTOR_SPEC, DetectorSpec, document)
+            profiles[name] = Profile(name, spec) if spec is not None else None
+        return profiles
+
+    def _streams(
+        self,
+        settings: Settings,
+        profiles: Mapping[str, Profile | None],
+    ) -> dict[str, Stream]:
+        streams = {}
+        known = {name: profile for name, profile in profiles.items() if profile is not None}
+        for name, file in self._files("streams"):
+            document = self._read(file)
+            if document is None:
+                continue
+            spec = self._validated(TypeAdapter(StreamSpec), StreamSpec, document)
+            outline = spec or _outline(document.data)
+            if outline is None:
+                continue
+            watches, found = find_watches(outline, known, broken=profiles.keys() - known.keys())
+            found += _own_topics(spec, settings) if spec else []
+            self._note(document, found)
+            if spec is not None:
+                streams[name] = Stream(name, spec, watches)
+        if not (self.directory / "streams").is_dir():
+            self.problems.append(
+                Problem("streams", "", "should be a directory with a file for each stream")
+            )
+        elif not streams and not self.problems:
+            self.problems.append(
+                Problem(
+                    "streams", "", "should hold a file for each stream, such as streams/churn.yaml"
+                )
+            )
+        return streams
+
+    def _files(self, folder: str) -> Iterator[tuple[str, str]]:
+        """The names declared in a folder, each with its file."""
+        try:
+            entries = sorted(self.directory.joinpath(folder).iterdir())
+        except OSError:
+            return
+        for path in entries:
+            file = f"{folder}/{path.name}"
+            if path.name.startswith("."):
+                continue
+            if path.suffix == ".yml":
+                self.problems.append(Problem(file, "", f"should be named {path.stem}.yaml"))
+            elif path.suffix == ".yaml" and is_name(path.stem):
+                yield path.stem, file
+            elif path.suffix == ".yaml":
+                self.problems.append(Problem(file, "", NAME_EXPECTED))
+
+    def _read(self, file: str) -> Document | None:
+        try:
+            return read_yaml(self.directory / file, file)
+        except DeploymentError as error:
+            self.problems += error.problems
+            return None
+
+    def _validated(
+        self, adapter: TypeAdapter[_Value], model: Any, document: Document
+    ) -> _Value | None:
+        if not isinstance(document.data, dict):
+            what = "is empty" if document.data is None else "holds no mapping"
+            self.problems.append(
+                Problem(document.file, "", f"{what}; should be a mapping of keys to values")
+            )
+            return None
+        try:
+            return adapter.validate_python(document.data)
+        except ValidationError as error:
+            self._note(document, find_problems(error, model, document.data))
+            return None
+
+    def _note(self, document: Document, found: Iterable[tuple[Sequence[str | int], str]]) -> None:
+        self.problems += [document.problem(key, message) for key, message in found]
+
+
+def _own_topics(spec: StreamSpec, settings: Settings) -> list[tuple[tuple[str, ...], str]]:
+    """A stream that read what driftline writes would feed itself."""
+    read = {"predictions": spec.predictions.topic}
+    if spec.labels is not None:
+        read["labels"] = spec.labels.topic
+    return [
+        ((side, "topic"), f"'{topic}' is one of driftline's own topics")
+        for side, topic in read.items()
+        if topic in settings.own_topics
+    ]
+
+
+def _outline(data: Any) -> StreamSpec | None:
+    """As much of a wrong stream as its watches depend on, to check them all the same; None if that is wrong too."""
+    try:
+        predictions = {"topic": "any", "id": "any", "prediction": "any"}
+        if data["predictions"].get("score") is not None:
+            predictions["score"] = "any"
+        return StreamSpec(
+            task=data["task"],
+            positive="any" if data["task"] == "binary" else None,
+            predictions=predictions | {"features": data["predictions"].get("features", ())},
+            labels=data.get("labels") and {"topic": "any", "id": "any", "label": "any"},
+            watch=data["watch"],
+        )
+    except (ValidationError, KeyError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,141 @@
+"""From pydantic's errors to problems that name the key and what would have been right."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
+
+from pydantic import BaseModel
+
+from driftline.config.spec import PROBLEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+    from driftline.config.yaml import Data, Key
+
+Found: TypeAlias = "tuple[Key, str]"
+"""A key and what is wrong there."""
+
+_TEXTS: Final = {
+    "missing": "is required",
+    "string_type": "should be text; quote it if it looks like a number, true or false",
+    "int_type": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "int_parsing": "should be a whole number",
+    "float_type": "should be a number",
+    "float_parsing": "should be a number",
+    "finite_number": "should be a finite number",
+    "bool_type": "should be true or false",
+    "bool_parsing": "should be true or false",
+    "dict_type": "should be a mapping of keys to values",
+    "model_type": "should be a mapping of keys to values",
+    "model_attributes_type": "should be a mapping of keys to values",
+    "tuple_type": "should be a list",
+    "list_type": "should be a list",
+    "string_pattern_mismatch": "should match {pattern}",
+    "string_too_short": "should have at least {min_length} characters",
+    "string_too_long": "should have at most {max_length} characters",
+    "greater_than": "should be greater than {gt}",
+    "greater_than_equal": "should be at least {ge}",
+    "less_than": "should be less than {lt}",
+    "less_than_equal": "should be at most {le}",
+    "too_short": "should have at least {min_length} entries",
+    "too_long": "should have at most {max_length} entries",
+}
+
+
+def find_problems(error: ValidationError, model: Any, data: Data) -> Iterator[Found]:
+    """Every problem of a failed validation of `data`, without a word of the values that were given.
+
+    `model` is what was validated against: a model, or an annotation that holds models.
+    """
+    for details in error.errors(include_url=False, include_input=False):
+        key = _in_data(details["loc"], data)
+        if details["type"] == PROBLEMS:
+            for relative, message in details["ctx"]["found"]:
+                yield (*key, *relative.split(".")), message
+        elif details["type"] == "extra_forbidden":
+            yield key, _unknown(key, model, data)
+        else:
+            yield key, _say(details, key, data)
+
+
+def _in_data(loc: Sequence[str | int], data: Data) -> Key:
+    """The error's place as a key of the file: without the names of union members that pydantic puts in between."""
+    key: list[str | int] = []
+    node: Data = data
+    for n, part in enumerate(loc):
+        if isinstance(node, dict) and part in node:
+            node = node[str(part)]
+        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+            node = node[part]
+        elif not (isinstance(node, dict) and n == len(loc) - 1):
+            continue
+        key.append(part)
+    return tuple(key)
+
+
+def _say(details: ErrorDetails, key: Key, data: Data) -> str:
+    context = details.get("ctx", {})
+    kind = details["type"]
+    if kind in {"enum", "literal_error"}:
+        return _choose(str(context["expected"]), _at(key, data))
+    if kind == "value_error":
+        return str(context["error"])
+    text = _TEXTS.get(kind)
+    return details["msg"] if text is None else text.format_map(context)
+
+
+def _choose(expected: str, given: Data) -> str:
+    names = expected.replace("'", "").replace(" or ", ", ").split(", ")
+    near = get_close_matches(str(given), names, n=1)
+    return f"should be {expected.replace(chr(39), '')}" + (
+        f"; did you mean {near[0]}?" if near else ""
+    )
+
+
+def _at(key: Key, data: Data) -> Data:
+    node = data
+    for part in key:
+        if isinstance(node, dict):
+            node = node.get(str(part))
+        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+            node = node[part]
+    return node
+
+
+def _unknown(key: Key, model: Any, data: Data) -> str:
+    given = _at(key[:-1], data)
+    known = list(_known_keys(key[:-1], model, given if isinstance(given, dict) else {}))
+    near = get_close_matches(str(key[-1]), known, n=1)
+    return "is no key here " + (
+        f"(did you mean '{near[0]}'?)" if near else f"(there are: {', '.join(known)})"
+    )
+
+
+def _known_keys(key: Key, model: Any, given: dict[str, Data]) -> Iterable[str]:
+    """The fields of the models that may stand at a key."""
+    models = list(_models(model))
+    for part in key:
+        fields = [one.model_fields[part] for one in models if part in one.model_fields]
+        if fields:
+            models = [found for one in fields for found in _models(one.annotation)]
+    kinds = [one for one in models if _is_kind(one, given.get("kind"))]
+    return dict.fromkeys(name for one in kinds or models for name in one.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models named in an annotation, however deep in unions, lists and mappings."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
+
+
+def _is_kind(model: type[BaseModel], kind: Data) -> bool:
+    field = model.model_fields.get("kind")
+    return field is not None and kind in get_args(field.annotation)
