@@ -1,0 +1,15 @@
+"""Tumbling event-time windows: per signal its moments and distribution, in bounded space."""
+
+from driftline.windows.aggregate import Aggregate, Histogram
+from driftline.windows.key import WindowKey
+from driftline.windows.tumbling import PREDICTIONS, Coverage, Windows, WindowSpec
+
+__all__ = [
+    "PREDICTIONS",
+    "Aggregate",
+    "Coverage",
+    "Histogram",
+    "WindowKey",
+    "WindowSpec",
+    "Windows",
+]
