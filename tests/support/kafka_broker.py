@@ -213,7 +213,7 @@ def executable(name: str) -> str:
 def run(command: tuple[str, ...], *, seconds: float) -> None:
     """Run a command to its end; UnavailableError with what it printed when it fails."""
     try:
-        subprocess.run(  # noqa: S603 - the command is ours
+        subprocess.run(
             command, check=True, capture_output=True, timeout=seconds, stdin=subprocess.DEVNULL
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
