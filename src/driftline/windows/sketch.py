@@ -68,7 +68,7 @@ def lower_bound(bucket: int) -> float:
 
 def middle_of(bucket: int) -> float:
     """The magnitude that is within `ACCURACY` of every magnitude in the bucket."""
-    low, high = lower_bound(bucket), min(lower_bound(bucket + 1), sys.float_info.max)
+    low, high = (min(lower_bound(at), sys.float_info.max) for at in (bucket, bucket + 1))
     return low + (high - low) / (1.0 + high / low)
 
 
