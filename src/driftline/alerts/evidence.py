@@ -1,0 +1,133 @@
+"""What an alert shows for itself: the level before and after a change, when it changed, and by how
+much."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from driftline.model import Direction, Micros  # noqa: TC001 - read at run time by msgspec
+
+REAL: Final = 20.0
+"""A split whose squared standardised difference is above this is no accident: the largest over all
+boundaries of a ring of independent values without any change passes it less than once in a thousand
+times (Hawkins, 1977)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Values of one signal that belong together, in the signal's own unit."""
+
+    mean: float
+    sd: float
+    """Sample standard deviation (n - 1); 0 for a single value."""
+    count: int
+    first_at: Micros
+    """The least event time among them: values need not come in the order of their times."""
+    last_at: Micros
+    """The greatest event time among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Before and after one change of one signal."""
+
+    before: Sample
+    """The reference: the level before the first alarm; it stays fixed while the alert lives."""
+    after: Sample
+    """The level that the alert is about: the furthest from the reference that was seen."""
+    change_at: Micros
+    """The estimated moment at which the level left the reference, as event time."""
+    direction: Direction
+    """The way the level went: up or down."""
+    now: Sample | None = None
+    """The level since the latest real shift, where that is no longer `after`: part of the way back,
+    or recovered."""
+
+    @property
+    def absolute_change(self) -> float:
+        """`after` less `before`, in the signal's unit."""
+        return self.after.mean - self.before.mean
+
+    @property
+    def relative_change(self) -> float | None:
+        """The change as a share of the reference's magnitude; None where the reference is 0."""
+        if self.before.mean == 0:
+            return None
+        ratio = self.absolute_change / abs(self.before.mean)
+        return ratio if math.isfinite(ratio) else None
+
+    @property
+    def effect_size(self) -> float | None:
+        """The change in pooled standard deviations (Cohen's d); None where neither side has any
+        spread."""
+        return effect_size(self.before, self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How much a signal differs across a moment of event time."""
+
+    signal: str
+    indicator: str
+    """For a categorical feature the value whose share moved most; else empty."""
+    before: Sample
+    after: Sample
+
+    @property
+    def effect_size(self) -> float | None:
+        """The difference in pooled standard deviations (Cohen's d); None where neither side has any
+        spread."""
+        return effect_size(self.before, self.after)
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided, of the two means being equal, by the normal approximation for independent
+        values."""
+        return math.erfc(math.sqrt(statistic(self.before, self.after) / 2))
+
+
+def pooled_variance(before: Sample, after: Sample) -> float:
+    """The variance within the two samples, taken together."""
+    inner = max(before.count - 1, 0) * before.sd**2 + max(after.count - 1, 0) * after.sd**2
+    return inner / max(before.count + after.count - 2, 1)
+
+
+def effect_size(before: Sample, after: Sample) -> float | None:
+    """Cohen's d of the second sample against the first; 0 for equal means, None where there is no
+    spread at all."""
+    difference = after.mean - before.mean
+    if difference == 0:
+        return 0.0
+    sd = math.sqrt(pooled_variance(before, after))
+    ratio = difference / sd if sd > 0 else math.inf
+    return ratio if math.isfinite(ratio) else None
+
+
+def statistic(before: Sample, after: Sample) -> float:
+    """The squared standardised difference of two means; infinite where they differ and there is no
+    spread."""
+    difference = after.mean - before.mean
+    if difference == 0:
+        return 0.0
+    variance = pooled_variance(before, after)
+    if variance == 0:
+        return math.inf
+    weight = before.count * after.count / (before.count + after.count)
+    return weight * difference**2 / variance
+
+
+def rank_shifts(shifts: list[Shift], *, limit: int = 5, level: float = 1e-4) -> list[Shift]:
+    """What really moved, most first by effect size: only shifts that chance does not explain, at
+    most `limit`.
+
+    `level` is the chance, over all `shifts` together (Bonferroni), of naming one that did not move.
+    """
+    real = [shift for shift in shifts if shift.p_value * len(shifts) < level]
+    return sorted(real, key=_strength, reverse=True)[:limit]
+
+
+def _strength(shift: Shift) -> float:
+    size = shift.effect_size
+    return math.inf if size is None else abs(size)

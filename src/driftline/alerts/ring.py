@@ -1,0 +1,325 @@
+"""What an alert remembers of a signal: summaries of blocks of values, fine for the recent ones,
+coarse for the old.
+
+A ring holds `CAPACITY` blocks. Each begins as `BLOCK` values; whenever the ring is full, the older
+half is merged in pairs, so that it reaches back over the whole signal with a resolution in
+proportion to age. Means and sums of squared deviations are merged by the formula of Chan, Golub and
+LeVeque (1983), so that a large offset costs no accuracy.
+
+The state is a function of the values in order: a block is summed when it is whole, always over the
+same values in the same order, however they were cut into calls. A ring may hold several series of
+equal length (the indicators of one categorical feature), which share counts and times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
+import numpy as np
+
+from driftline.alerts.evidence import Sample
+from driftline.errors import StateError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from driftline.model import Micros
+
+Floats: TypeAlias = "NDArray[np.float64]"
+Ints: TypeAlias = "NDArray[np.int64]"
+
+BLOCK: Final = 32
+CAPACITY: Final = 256
+HALF: Final = CAPACITY // 2
+LIMIT: Final = 1e100
+"""Larger magnitudes count as this one, so that no square overflows."""
+
+_COUNT, _FIRST, _LAST, _MID = range(4)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blocks:
+    """Summaries of consecutive blocks of one or more series."""
+
+    means: Floats
+    """One row per series, one column per block."""
+    squares: Floats
+    """Sums of squared deviations from the block's mean, shaped as `means`."""
+    meta: Ints
+    """Four rows: number of values; least, greatest and mean event time."""
+
+    def __len__(self) -> int:
+        return int(self.meta.shape[1])
+
+    def __getitem__(self, part: slice | NDArray[np.bool_]) -> Blocks:
+        return Blocks(self.means[:, part], self.squares[:, part], self.meta[:, part])
+
+    def merged(self, row: int) -> Sample:
+        """All blocks of one series as one sample.
+
+        Raises:
+            ValueError: there is no block.
+        """
+        if not len(self):
+            msg = "a sample needs at least one block"
+            raise ValueError(msg)
+        counts = self.meta[_COUNT]
+        total = int(counts.sum())
+        origin = float(self.means[row, 0])
+        offsets = self.means[row] - origin
+        mean_offset = float((counts * offsets).sum()) / total
+        squares = float((self.squares[row] + counts * (offsets - mean_offset) ** 2).sum())
+        return Sample(
+            mean=origin + mean_offset,
+            sd=float(np.sqrt(squares / (total - 1))) if total > 1 else 0.0,
+            count=total,
+            first_at=int(self.meta[_FIRST].min()),
+            last_at=int(self.meta[_LAST].max()),
+        )
+
+
+def summarise(values: Floats, times: Ints, size: int) -> Blocks:
+    """Summaries of blocks of `size` values each; `values` has a row per series and a whole number
+    of blocks."""
+    series, length = values.shape
+    cut = values.reshape(series, length // size, size)
+    origin = cut[:, :, 0]
+    deviations = cut - origin[:, :, None]
+    offset = deviations.sum(axis=2) / size
+    deviations -= offset[:, :, None]
+    deviations *= deviations
+    stamps = times.reshape(length // size, size)
+    meta = np.empty((4, length // size), np.int64)
+    meta[_COUNT] = size
+    first = meta[_FIRST] = stamps.min(axis=1)
+    meta[_LAST] = stamps.max(axis=1)
+    meta[_MID] = first + (stamps - first[:, None]).sum(axis=1) // size
+    return Blocks(origin + offset, deviations.sum(axis=2), meta)
+
+
+def merge_pairs(blocks: Blocks, wall: int) -> Blocks:
+    """Merge neighbours in pairs, but never across the boundary before block `wall`."""
+    size = len(blocks)
+    left = np.concatenate((np.arange(0, min(wall, size), 2), np.arange(min(wall, size), size, 2)))
+    paired = np.append(left[1:], size) - left == 2  # noqa: PLR2004 - a pair
+    right = np.where(paired, left + 1, left)
+    old, new = blocks.meta[:, left], blocks.meta[:, right]
+    other = np.where(paired, new[_COUNT], 0)
+    count = old[_COUNT] + other
+    share = other / count
+    difference = blocks.means[:, right] - blocks.means[:, left]
+    squares = blocks.squares[:, left] + np.where(paired, blocks.squares[:, right], 0.0)
+    meta = np.stack(
+        (
+            count,
+            np.minimum(old[_FIRST], new[_FIRST]),
+            np.maximum(old[_LAST], new[_LAST]),
+            old[_MID] + np.rint((new[_MID] - old[_MID]) * share).astype(np.int64),
+        )
+    )
+    return Blocks(
+        blocks.means[:, left] + difference * share,
+        squares + difference**2 * (old[_COUNT] * share),
+        meta,
+    )
+
+
+class RingState(msgspec.Struct, frozen=True, array_like=True):
+    """A ring as it is stored: arrays as little-endian bytes."""
+
+    mark: int
+    means: bytes
+    squares: bytes
+    meta: bytes
+    rest: bytes
+    rest_times: bytes
+    last: bytes
+    last_at: int
+
+
+class Ring:
+    """Block summaries of one or more series, the unfinished block, and where the present level
+    began."""
+
+    def __init__(self, series: int) -> None:
+        self._means = np.empty((series, CAPACITY))
+        self._squares = np.empty((series, CAPACITY))
+        self._meta = np.empty((4, CAPACITY), np.int64)
+        self._size = 0
+        self._rest = np.empty((series, 0))
+        self._rest_times = np.empty(0, np.int64)
+        self.last = np.zeros(series)
+        """The latest value of each series."""
+        self.last_at: Micros = 0
+        self.mark = 0
+        """The first block since the latest known change: what lies before it is another level."""
+
+    def __len__(self) -> int:
+        """The number of whole blocks."""
+        return self._size
+
+    @property
+    def unfinished(self) -> int:
+        """The number of values in the unfinished block."""
+        return int(self._rest_times.size)
+
+    @property
+    def count(self) -> int:
+        """The number of values it has been given."""
+        return int(self.blocks.meta[_COUNT].sum()) + self.unfinished
+
+    @property
+    def blocks(self) -> Blocks:
+        """The whole blocks, oldest first."""
+        return Blocks(self._means, self._squares, self._meta)[: self._size]
+
+    def cut(self, values: Floats, times: Ints) -> tuple[Blocks, Floats, Ints]:
+        """The blocks that these values complete, and what is then left over; changes nothing."""
+        values = np.clip(values, -LIMIT, LIMIT)
+        if self._rest_times.size:
+            values = np.concatenate((self._rest, values), axis=1)
+            times = np.concatenate((self._rest_times, times))
+        whole = times.size - times.size % BLOCK
+        blocks = summarise(np.ascontiguousarray(values[:, :whole]), times[:whole], BLOCK)
+        return blocks, values[:, whole:], times[whole:]
+
+    def add(self, blocks: Blocks, rest: Floats, rest_times: Ints) -> None:
+        """Take in blocks that `cut` gave, in order, and the values that are now left over."""
+        done = 0
+        while done < len(blocks):
+            part = blocks[done : done + CAPACITY - self._size]
+            end = self._size + len(part)
+            self._means[:, self._size : end] = part.means
+            self._squares[:, self._size : end] = part.squares
+            self._meta[:, self._size : end] = part.meta
+            self._size = end
+            done += len(part)
+            if self._size == CAPACITY:
+                self._thin()
+        # Copies: a view would keep the caller's whole batch alive.
+        self._rest, self._rest_times = rest.copy(), rest_times.copy()
+
+    def extend(self, values: Floats, times: Ints) -> None:
+        """Take in finite values (a row per series) and their event times."""
+        self.add(*self.cut(values, times))
+        self.remember_last(values, times)
+
+    def remember_last(self, values: Floats, times: Ints) -> None:
+        """Keep the latest values: all there is to show of a change after a handful of values."""
+        if times.size:
+            self.last = np.clip(values[:, -1], -LIMIT, LIMIT)
+            self.last_at = int(times[-1])
+
+    def _thin(self) -> None:
+        older = merge_pairs(self.blocks[:HALF], self.mark)
+        kept = len(older)
+        for target, merged in (
+            (self._means, older.means),
+            (self._squares, older.squares),
+            (self._meta, older.meta),
+        ):
+            target[:, kept : kept + HALF] = target[:, HALF:].copy()
+            target[:, :kept] = merged
+        self.mark = (self.mark + 1) // 2 if self.mark < HALF else self.mark - HALF + kept
+        self._size = kept + HALF
+
+    def all_blocks(self) -> Blocks:
+        """The whole blocks and the unfinished one as the last, if it has any value."""
+        whole = self.blocks
+        if not self._rest_times.size:
+            return whole
+        last = summarise(np.ascontiguousarray(self._rest), self._rest_times, self._rest_times.size)
+        return Blocks(
+            np.concatenate((whole.means, last.means), axis=1),
+            np.concatenate((whole.squares, last.squares), axis=1),
+            np.concatenate((whole.meta, last.meta), axis=1),
+        )
+
+    def sample(self, row: int, start: int, stop: int | None = None) -> Sample | None:
+        """The values from block `start` up to `stop` (default: all there are); None if there are
+        none."""
+        part = self.all_blocks()[start:stop]
+        return part.merged(row) if len(part) else None
+
+    def boundary_at(self, boundary: int) -> Micros:
+        """The event time at the boundary before a block: the first of what follows it.
+
+        Where the times on both sides overlap (outcomes come in the order of their labels), half-way
+        between the mean times of the two blocks that meet there.
+        """
+        meta = self.all_blocks().meta
+        last = meta.shape[1] - 1
+        after = min(boundary, last)
+        if after == 0 or meta[_LAST, after - 1] <= meta[_FIRST, after]:
+            return int(meta[_FIRST, after])
+        return int(meta[_MID, after - 1] + meta[_MID, after]) // 2
+
+    def snapshot(self) -> RingState:
+        """All of the ring."""
+        blocks = self.blocks
+        return RingState(
+            mark=self.mark,
+            means=_pack(blocks.means),
+            squares=_pack(blocks.squares),
+            meta=_pack(blocks.meta),
+            rest=_pack(self._rest),
+            rest_times=_pack(self._rest_times),
+            last=_pack(self.last),
+            last_at=self.last_at,
+        )
+
+    @classmethod
+    def restore(cls, state: RingState, series: int) -> Ring:
+        """The ring that was stored.
+
+        Raises:
+            StateError: its parts do not fit together.
+        """
+        ring = cls(series)
+        meta = _unpack(state.meta, 4, np.dtype("<i8")).astype(np.int64)
+        size = meta.shape[1]
+        means = _unpack(state.means, series, np.dtype("<f8")).astype(np.float64)
+        squares = _unpack(state.squares, series, np.dtype("<f8")).astype(np.float64)
+        rest = _unpack(state.rest, series, np.dtype("<f8")).astype(np.float64)
+        rest_times = _unpack(state.rest_times, 1, np.dtype("<i8")).astype(np.int64)[0]
+        last = _unpack(state.last, series, np.dtype("<f8")).astype(np.float64)
+        _require(means.shape[1] == squares.shape[1] == size < CAPACITY, "blocks")
+        _require(series == 0 or rest.shape[1] == rest_times.size < BLOCK, "unfinished block")
+        _require(last.shape[1] == min(series, 1), "latest value")
+        _require(0 <= state.mark <= size, "mark")
+        _require(bool((meta[_COUNT] > 0).all()), "counts")
+        _require(bool((meta[_FIRST] <= meta[_LAST]).all()), "times")
+        finite = all(bool(np.isfinite(part).all()) for part in (means, squares, rest, last))
+        _require(finite and bool((squares >= 0).all()), "numbers")
+        ring._means[:, :size] = means
+        ring._squares[:, :size] = squares
+        ring._meta[:, :size] = meta
+        ring._size = size
+        ring._rest, ring._rest_times = rest, rest_times
+        ring.mark, ring.last, ring.last_at = (
+            state.mark,
+            last[:, 0] if series else last[0:0, 0:0].ravel(),
+            state.last_at,
+        )
+        return ring
+
+
+def _pack(array: Floats | Ints) -> bytes:
+    return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def _unpack(blob: bytes, rows: int, kind: np.dtype[np.generic]) -> NDArray[np.generic]:
+    try:
+        flat = np.frombuffer(blob, kind)
+        return flat.reshape(rows, flat.size // rows) if rows else flat.reshape(0, 0)
+    except ValueError as error:
+        msg = f"stored ring: {error}"
+        raise StateError(msg) from None
+
+
+def _require(condition: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
+    if not condition:
+        msg = f"stored ring: {what} do not fit together"
+        raise StateError(msg)

@@ -1,0 +1,371 @@
+"""From the alarms of one signal of one instance to its alerts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from driftline.alerts.alert import Alert, AlertChange, Status
+from driftline.alerts.evidence import REAL, Evidence, Shift, pooled_variance, statistic
+from driftline.alerts.identity import Fingerprint
+from driftline.alerts.lifecycle import Reason
+from driftline.alerts.moved import shift_across
+from driftline.alerts.recovery import SETTLING, Recovery
+from driftline.alerts.ring import BLOCK, Blocks, Ring
+from driftline.alerts.split import Finding, find_change, find_split
+from driftline.alerts.state import Ended, TrackState, decode_state, encode_state
+from driftline.model import Direction, SignalKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from driftline.alerts.evidence import Sample
+    from driftline.alerts.ring import Floats, Ints
+    from driftline.config.watches import Watch
+    from driftline.model import Alarm, InstanceKey, Micros
+
+MOVED: Final = 0.25
+"""A firing alert is told again when its level moved by this share of the shift last told of."""
+LONGEST_ECHO: Final = 20_000
+"""For at most so many values after a recovery a detector's late alarm belongs to the alert that
+ended."""
+
+
+class SignalTrack:
+    """The memory of one watched signal of one instance, and the life of its alert.
+
+    At most one alert lives at a time. Its reference is the level before its first alarm. Later
+    alarms are counted, and told only when a person would care: a detector that had not spoken
+    before, or a level that moved by a real shift and by a quarter of the shift last told of. It
+    resolves when the signal is back at the reference, or clearly beyond it on the other side, which
+    may open an alert of the other direction.
+    """
+
+    def __init__(self, instance: InstanceKey, watch: Watch) -> None:
+        self._instance = instance
+        self._watch = watch
+        self._series: tuple[str, ...] = ()
+        self._ring = Ring(0)
+        self._alert: Alert | None = None
+        self._ended: Ended | None = None
+
+    @property
+    def firing(self) -> bool:
+        """Whether an alert lives."""
+        return self._alert is not None
+
+    def extend(self, series: Mapping[str, Floats], times: Ints) -> list[AlertChange]:
+        """Learn the next values, all finite and present, with their event times, in the order of
+        the log.
+
+        `series` holds "" for a plain signal, or one column of 0 and 1 per indicator of a
+        categorical feature, all as long as `times`. A change has as its `row` the index at which it
+        was decided.
+
+        Raises:
+            ValueError: other series than before.
+        """
+        if not times.size:
+            return []
+        values = self._matrix(series)
+        blocks, rest, rest_times = self._ring.cut(values, times)
+        done = self._recovered_at(blocks)
+        changes = []
+        if done is not None:
+            row = (done + 1) * BLOCK - self._ring.unfinished - 1
+            self._ring.add(blocks[: done + 1], rest[:, :0], rest_times[:0])
+            self._count_rows(row + 1)
+            changes.append(self._recover(int(times[row]), row=row))
+            self._ring.add(blocks[done + 1 :], rest, rest_times)
+            self._count_rows(times.size - row - 1)
+        else:
+            self._ring.add(blocks, rest, rest_times)
+            self._count_rows(times.size)
+        self._ring.remember_last(values, times)
+        return changes
+
+    def on_alarm(self, alarm: Alarm, *, incarnation: str = "") -> list[AlertChange]:
+        """A detector alarmed at the latest value that `extend` was given.
+
+        `incarnation` is that of the record's topic. Hands back what is to be told: nothing, one
+        change, or the end of one alert and the beginning of another.
+        """
+        if not self._ring.count:
+            return []
+        if self._alert is not None:
+            return self._hear(self._alert, alarm, incarnation)
+        finding = find_change(self._ring, self._series_row(alarm.indicator))
+        if self._is_echo(finding):
+            return []
+        if not self._counts(finding.direction):
+            if finding.real:
+                self._ring.mark = finding.boundary
+            return []
+        return [self._open(finding, alarm, incarnation)]
+
+    def shift_at(self, moment: Micros) -> Shift | None:
+        """How much the signal differs across a moment of event time; None with fewer than 30 values
+        on either side."""
+        return shift_across(self._ring, self._series, self._watch.signal, moment)
+
+    def end(self, reason: Reason, at: Micros) -> AlertChange | None:
+        """End the living alert for a reason that the values do not give; None if there is none.
+
+        The present level is the reference of the next alert.
+        """
+        if self._alert is None:
+            return None
+        return self._finish(self._alert, reason, at)
+
+    def withdraw(self, at: Micros) -> AlertChange | None:
+        """The watch or its stream is gone: so is its alert, if one lives."""
+        return self.end(Reason.WITHDRAWN, at)
+
+    def snapshot(self) -> bytes:
+        """All of the track; `restore` goes on from it as if nothing had happened."""
+        return encode_state(
+            TrackState(
+                instance=self._instance.name,
+                signal=self._watch.signal,
+                series=self._series,
+                ring=self._ring.snapshot(),
+                alert=self._alert,
+                ended=self._ended,
+            )
+        )
+
+    def restore(self, blob: bytes) -> None:
+        """Become what was stored.
+
+        Raises:
+            StateError: it does not decode, contradicts itself, or is another signal's.
+        """
+        state, ring = decode_state(blob, self._instance.name, self._watch.signal)
+        self._series, self._ring = state.series, ring
+        self._alert, self._ended = state.alert, state.ended
+
+    # Learning.
+
+    def _matrix(self, series: Mapping[str, Floats]) -> Floats:
+        names = tuple(series)
+        if not self._series:
+            self._series, self._ring = names, Ring(len(names))
+        if set(names) != set(self._series):
+            msg = f"{self._watch.signal}: series {names} do not continue {self._series}"
+            raise ValueError(msg)
+        return np.stack([np.asarray(series[name], np.float64) for name in self._series])
+
+    def _recovered_at(self, blocks: Blocks) -> int | None:
+        """The block that completes the recovery of the living alert."""
+        if self._alert is None:
+            return None
+        recovery = self._alert.recovery
+        means = blocks.means[self._series_row(self._alert.indicator)].tolist()
+        return next((i for i, mean in enumerate(means) if recovery.update(BLOCK, mean)), None)
+
+    def _count_rows(self, rows: int) -> None:
+        if self._alert is not None:
+            self._alert.rows += rows
+        if self._ended is not None:
+            left = self._ended.rows_left - rows
+            self._ended = replace(self._ended, rows_left=left) if left > 0 else None
+
+    def _series_row(self, indicator: str) -> int:
+        return self._series.index(indicator) if indicator in self._series else 0
+
+    # Opening.
+
+    def _is_echo(self, finding: Finding) -> bool:
+        """Whether an alarm is that of the way back, which belongs to the alert that just ended.
+
+        It is, unless the ring shows a new and real shift away from that alert's reference.
+        """
+        if self._ended is None:
+            return False
+        if not finding.real:
+            return True
+        reference = self._ended.reference
+        away = abs(finding.after.mean - reference) > abs(finding.before.mean - reference)
+        return self._series[finding.row] == self._ended.indicator and not away
+
+    def _counts(self, direction: Direction) -> bool:
+        """Whether a move this way is an alert: a categorical feature has no ways, and no move is
+        none."""
+        if direction is Direction.BOTH:
+            return False
+        wanted = self._watch.direction
+        categorical = self._watch.kind is SignalKind.CATEGORICAL
+        return categorical or wanted in (Direction.BOTH, direction)
+
+    def _open(self, finding: Finding, alarm: Alarm, incarnation: str) -> AlertChange:
+        categorical = self._watch.kind is SignalKind.CATEGORICAL
+        fingerprint = Fingerprint(
+            instance=self._instance.name,
+            signal=self._watch.signal,
+            slice=None,
+            direction=Direction.BOTH if categorical else finding.direction,
+        )
+        self._ended = None
+        self._ring.mark = finding.boundary
+        alert = Alert(
+            id=fingerprint.alert_id(alarm.trigger, incarnation),
+            fingerprint=fingerprint.digest,
+            direction=fingerprint.direction,
+            indicator=self._series[finding.row],
+            opened=alarm,
+            incarnation=incarnation,
+            evidence=Evidence(
+                before=finding.before,
+                after=finding.after,
+                change_at=finding.change_at,
+                direction=finding.direction,
+            ),
+            recovery=self._test(finding),
+            told=finding.after.mean,
+        )
+        alert.hear(alarm)
+        alert.fire()
+        self._alert = alert
+        return self._tell(alert, alarm.trigger.at)
+
+    def _test(self, finding: Finding) -> Recovery:
+        """The recovery test from here on: blocks that are whole are known, the unfinished one is
+        yet to come."""
+        known = self._ring.blocks[finding.boundary :]
+        sample = known.merged(finding.row) if len(known) else None
+        return Recovery(
+            reference=finding.before.mean,
+            variance=pooled_variance(finding.before, finding.after),
+            shift=finding.after.mean - finding.before.mean,
+            count=sample.count if sample else 0,
+            level=sample.mean if sample else finding.after.mean,
+        )
+
+    # Living.
+
+    def _hear(self, alert: Alert, alarm: Alarm, incarnation: str) -> list[AlertChange]:
+        finding = self._look(alert)
+        if finding is not None and _beyond(alert, finding):
+            ended = self._recover(alarm.trigger.at, row=None, finding=finding)
+            if not self._counts(finding.direction):
+                return [ended]
+            return [ended, self._open(finding, alarm, incarnation)]
+        news = alert.hear(alarm)
+        if finding is not None:
+            news |= self._weigh(alert, finding)
+        return [self._tell(alert, alarm.trigger.at)] if news else []
+
+    def _look(self, alert: Alert) -> Finding | None:
+        """Where the level stands now, against the reference: since its latest real shift, if there
+        was another."""
+        row = self._series_row(alert.indicator)
+        split = find_split(self._ring, row=row)
+        real = split is not None and split.statistic >= REAL
+        boundary = split.boundary if split is not None and real else self._ring.mark
+        level = self._ring.sample(row, boundary)
+        if level is None:
+            return None
+        return Finding(
+            row=row,
+            boundary=boundary,
+            real=real,
+            before=alert.evidence.before,
+            after=level,
+            change_at=self._ring.boundary_at(boundary),
+        )
+
+    def _weigh(self, alert: Alert, finding: Finding) -> bool:
+        """Take the present level into the evidence; True if it is worth telling."""
+        evidence, level = alert.evidence, finding.after
+        reference = evidence.before.mean
+        if not finding.real:
+            _refresh(alert, level)
+            return False
+        if alert.sign * (level.mean - alert.recovery.level) > 0:
+            alert.recovery = self._test(finding)
+            alert.evidence = replace(evidence, after=level, now=None)
+        else:
+            until_now = self._ring.sample(finding.row, self._ring.mark, finding.boundary)
+            _refresh(alert, until_now)
+            alert.evidence = replace(alert.evidence, now=level)
+        self._ring.mark = finding.boundary
+        far = abs(level.mean - reference) >= abs(alert.told - reference) / 2
+        return far and abs(level.mean - alert.told) >= MOVED * abs(alert.told - reference)
+
+    def _recover(
+        self, at: Micros, *, row: int | None, finding: Finding | None = None
+    ) -> AlertChange:
+        """End the living alert where its level came back, and remember it for the detector's own
+        late alarm."""
+        alert = self._living()
+        found = finding or self._look(alert)
+        if found is not None:
+            if found.real:
+                _refresh(alert, self._ring.sample(found.row, self._ring.mark, found.boundary))
+            alert.evidence = replace(alert.evidence, now=found.after)
+            self._ring.mark = found.boundary
+        self._ended = Ended(
+            indicator=alert.indicator,
+            reference=alert.evidence.before.mean,
+            rows_left=max(SETTLING, min(alert.rows, LONGEST_ECHO)),
+        )
+        return self._finish(alert, Reason.RECOVERED, at, row=row)
+
+    def _finish(
+        self, alert: Alert, reason: Reason, at: Micros, *, row: int | None = None
+    ) -> AlertChange:
+        alert.end(reason)
+        self._alert = None
+        return self._tell(alert, at, reason=reason, row=row)
+
+    def _tell(
+        self, alert: Alert, at: Micros, *, reason: Reason | None = None, row: int | None = None
+    ) -> AlertChange:
+        alert.revision += 1
+        alert.told = (alert.evidence.now or alert.evidence.after).mean
+        return AlertChange(
+            alert_id=alert.id,
+            fingerprint=alert.fingerprint,
+            revision=alert.revision,
+            instance=self._instance,
+            signal=self._watch.signal,
+            kind=self._watch.kind,
+            slice=None,
+            status=Status.FIRING if reason is None else Status.RESOLVED,
+            reason=reason,
+            severity=self._watch.severity,
+            direction=alert.direction,
+            indicator=alert.indicator,
+            evidence=alert.evidence,
+            alarms=alert.alarms,
+            witnesses=alert.witnesses,
+            opened=alert.opened,
+            incarnation=alert.incarnation,
+            at=at,
+            row=row,
+        )
+
+    def _living(self) -> Alert:
+        if self._alert is None:
+            msg = f"{self._watch.signal}: no alert lives"
+            raise RuntimeError(msg)
+        return self._alert
+
+
+def _beyond(alert: Alert, finding: Finding) -> bool:
+    """Whether the level now lies on the other side of the reference by a real shift."""
+    gap = alert.sign * (finding.after.mean - finding.before.mean)
+    return gap < 0 and statistic(finding.before, finding.after) >= REAL
+
+
+def _refresh(alert: Alert, level: Sample | None) -> None:
+    """A better estimate, from more values, of the level that the evidence shows last."""
+    evidence = alert.evidence
+    if level is None:
+        return
+    if evidence.now is not None:
+        alert.evidence = replace(evidence, now=level)
+    elif alert.sign * (level.mean - evidence.before.mean) > 0:
+        alert.evidence = replace(evidence, after=level)
