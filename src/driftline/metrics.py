@@ -1,0 +1,207 @@
+"""Every Prometheus metric of driftline, in one table; docs/metrics.md is made from it.
+
+Labels take values that the deployment declares (streams, signals, profiles, topics) or that
+driftline fixes. An instance is never a label: a topic may carry ten thousand of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    start_http_server,
+)
+
+from driftline.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PREFIX: Final = "driftline_"
+
+BATCH_RECORDS: Final = (1, 10, 100, 500, 1_000, 2_000, 5_000, 10_000)
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+BYTES: Final = (1_000, 10_000, 50_000, 100_000, 250_000, 500_000, 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric as the documentation lists it."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    meaning: str
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own. `rows` describes them."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.rows: list[Row] = []
+
+        # Reading: the attached topics, as the decode role sees them.
+        self.records = self._counter(
+            "records_total", "Records read from attached topics.", "stream", "role"
+        )
+        self.dead_letters = self._counter(
+            "dead_letters_total", "Records refused, by reason code.", "stream", "role", "code"
+        )
+        self.batch_records = self._histogram(
+            "batch_records", "Records in one batch of a partition.", BATCH_RECORDS, "role"
+        )
+        self.batch_seconds = self._histogram(
+            "batch_seconds", "Work on one batch, from read to acknowledged.", SECONDS, "role"
+        )
+        self.lag = self._gauge(
+            "lag_offsets",
+            "Offsets between a partition's end and what is committed.",
+            "topic",
+            "partition",
+        )
+
+        # The books: every offset passed is in one of them.
+        self.offsets = self._counter(
+            "offsets_total",
+            "Offsets passed by the monitor: applied, duplicate, dead_lettered, filtered,"
+            " suspended or gap.",
+            "stream",
+            "role",
+            "outcome",
+        )
+        self.gaps = self._counter(
+            "gap_offsets_total",
+            "Offsets that were never there to read, by cause.",
+            "topic",
+            "cause",
+        )
+
+        # The join.
+        self.outcomes = self._counter(
+            "outcomes_total",
+            "Fates of predictions and labels: joined, early, duplicate, corrected, expired,"
+            " orphaned or evicted.",
+            "stream",
+            "outcome",
+        )
+        self.waiting = self._gauge(
+            "waiting_predictions", "Predictions that wait for their label.", "stream"
+        )
+        self.watermark = self._gauge(
+            "watermark_timestamp_seconds",
+            "How far event time has come, as a Unix time; the least of its instances.",
+            "stream",
+        )
+
+        # Instances.
+        self.instances = self._gauge("instances", "Instances that this process owns.", "stream")
+        self.refused_instances = self._counter(
+            "refused_instances_rows_total", "Rows of instances over max_instances.", "stream"
+        )
+        self.suspended = self._gauge(
+            "suspended_instances", "Instances set aside after a permanent error.", "stream"
+        )
+
+        # Detectors and alerts.
+        self.unusable_values = self._counter(
+            "unusable_values_total",
+            "Values no detector can take (NaN, infinite).",
+            "stream",
+            "signal",
+        )
+        self.alarms = self._counter(
+            "alarms_total", "Alarms of detectors.", "stream", "signal", "profile"
+        )
+        self.alerts = self._counter(
+            "alerts_total",
+            "Alert events published, by status: firing or resolved.",
+            "stream",
+            "signal",
+            "severity",
+            "status",
+        )
+        self.firing = self._gauge("firing_alerts", "Alerts that fire now.", "stream", "severity")
+        self.alert_delay = self._histogram(
+            "alert_delay_seconds",
+            "From the time Kafka has for the record that set an alert off to its publication.",
+            SECONDS,
+            "stream",
+        )
+
+        # The checkpoint.
+        self.checkpoints = self._counter(
+            "checkpoints_total",
+            "Checkpoints by result: applied, repeated (had been applied) or superseded.",
+            "result",
+        )
+        self.checkpoint_seconds = self._histogram(
+            "checkpoint_seconds", "One checkpoint, encoding included.", SECONDS
+        )
+        self.checkpoint_bytes = self._histogram(
+            "checkpoint_bytes", "Size of one checkpoint.", BYTES
+        )
+        self.crashes = self._counter(
+            "crashes_total", "Times a role of this process ended in an error.", "role"
+        )
+        self.build = self._gauge(
+            "build_info", "1, with the versions as labels.", "version", "river"
+        )
+        ProcessCollector(registry=self.registry)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        self._describe(name, "counter", meaning, labels)
+        return Counter(PREFIX + name, meaning, labels, registry=self.registry)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        self._describe(name, "gauge", meaning, labels)
+        return Gauge(PREFIX + name, meaning, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, meaning: str, buckets: Sequence[float], *labels: str
+    ) -> Histogram:
+        self._describe(name, "histogram", meaning, labels)
+        return Histogram(PREFIX + name, meaning, labels, registry=self.registry, buckets=buckets)
+
+    def _describe(self, name: str, kind: str, meaning: str, labels: tuple[str, ...]) -> None:
+        self.rows.append(Row(PREFIX + name, kind, labels, meaning))
+
+
+class MetricsServer:
+    """Serves a process's metrics over HTTP, on a thread of its own, until it is stopped."""
+
+    def __init__(self, metrics: Metrics, *, host: str, port: int) -> None:
+        """Start serving at http://host:port/metrics; UnavailableError when the port is taken."""
+        try:
+            self._server, self._thread = start_http_server(
+                port, addr=host, registry=metrics.registry
+            )
+        except OSError as error:
+            message = f"metrics cannot be served at {host}:{port}: {error}"
+            raise UnavailableError(message) from error
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, also when 0 was asked for."""
+        return self._server.server_port
+
+    def stop(self) -> None:
+        """Stop serving, and return when the port is free again."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def metrics_table(metrics: Metrics) -> str:
+    """The metrics as a table in Markdown, as docs/metrics.md holds it."""
+    lines = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
+    for row in metrics.rows:
+        labels = ", ".join(f"`{label}`" for label in row.labels)
+        lines.append(f"| `{row.name}` | {row.kind} | {labels} | {row.meaning} |")
+    return "\n".join(lines) + "\n"

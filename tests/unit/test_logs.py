@@ -1,0 +1,106 @@
+"""The log: one form for all libraries, safe to read and to keep."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+
+from driftline.logs import LogStyle, configure_logs, printable, without_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def output() -> Iterator[io.StringIO]:
+    """Where the log of this test goes; afterwards logging is as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield io.StringIO()
+    structlog.reset_defaults()
+    logging.captureWarnings(capture=False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def lines(output: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.getvalue().splitlines()]
+
+
+def test_machines_read_one_json_object_a_line(output: io.StringIO) -> None:
+    """An event is a constant, its facts are keys, time and level are there."""
+    configure_logs(LogStyle.JSON, output=output)
+    structlog.get_logger("driftline.test").info("batch_applied", rows=3, topic="a\nb")
+    (line,) = lines(output)
+    assert line["event"] == "batch_applied"
+    assert line["rows"] == 3
+    assert line["level"] == "info"
+    assert line["logger"] == "driftline.test"
+    assert line["topic"] == "a\\nb"
+    assert line["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize("library", ["faust.app", "mode.services", "aiokafka.consumer"])
+def test_lines_of_libraries_go_the_same_way(output: io.StringIO, library: str) -> None:
+    """A warning of theirs is one JSON line with its name; their chatter is left out."""
+    configure_logs(LogStyle.JSON, output=output)
+    logging.getLogger(library).info("chatter")
+    logging.getLogger(library).warning("lost %s of %d", "one", 2)
+    (line,) = lines(output)
+    assert (line["event"], line["level"], line["logger"]) == ("lost one of 2", "warning", library)
+
+
+def test_no_secret_reaches_the_log(output: io.StringIO) -> None:
+    """Neither by its key, nor inside an address, nor in the text of an exception."""
+    configure_logs(LogStyle.JSON, output=output)
+    log = structlog.get_logger()
+    url = "redis://user:hunter2@example.org:6379/0"
+    log.info("connected", address=url, sasl_password="hunter2", nested={"token": "hunter2"})  # noqa: S106
+    failure = (ValueError, ValueError(url), None)
+    log.error("failed", exc_info=failure)
+    logging.getLogger("faust").error("failed at %s", url, exc_info=failure)
+    assert "hunter2" not in output.getvalue()
+    assert len(lines(output)) == 3
+    assert lines(output)[0]["address"] == "redis://user:***@example.org:6379/0"
+
+
+@pytest.mark.parametrize("style", LogStyle)
+def test_a_record_cannot_paint_the_terminal(output: io.StringIO, style: LogStyle) -> None:
+    """Escape sequences and characters that reorder text are shown, not obeyed."""
+    configure_logs(style, output=output)
+    hostile = "\x1b[2Jgone\u202etxt.exe\x9b1m\ud800"
+    structlog.get_logger().warning("record_refused", id=hostile, text=[hostile])
+    structlog.get_logger().error("failed", exc_info=(ValueError, ValueError(hostile), None))
+    written = output.getvalue()
+    assert not set(written) & set("\x1b\u202e\x9b\ud800")
+    assert "gone" in written
+
+
+def test_a_huge_value_is_cut(output: io.StringIO) -> None:
+    """A line stays a line, and says how much there was."""
+    configure_logs(LogStyle.JSON, output=output)
+    structlog.get_logger().info("read", value="x" * 1_000_000)
+    assert len(output.getvalue()) < 3_000
+    assert "1000000 in all" in output.getvalue()
+
+
+def test_levels_below_the_chosen_one_are_silent(output: io.StringIO) -> None:
+    """At ERROR a warning is not written; at DEBUG the libraries speak too."""
+    configure_logs(LogStyle.CONSOLE, "ERROR", output=output)
+    structlog.get_logger().warning("quiet")
+    assert output.getvalue() == ""
+    configure_logs(LogStyle.CONSOLE, "DEBUG", output=output)
+    logging.getLogger("faust").debug("loud")
+    assert "loud" in output.getvalue()
+
+
+def test_plain_text_stays_as_it_is() -> None:
+    """Letters of every language, and addresses without a password, are not touched."""
+    text = "кредит 信用 ½ kafka://host:9092/topic?a=b me@example.org"
+    assert printable(text) == text
+    assert without_secrets(text) == text
