@@ -1,1 +1,4 @@
-"""A deployment's declarations: streams, detector profiles, settings; read strictly, every problem named at once."""
+"""A deployment's declarations: streams, detector profiles, settings.
+
+They are read strictly, and every problem of all files is named at once.
+"""

@@ -1,10 +1,9 @@
-"""A whole deployment: a directory's streams, detector profiles and settings, or the same built in code."""
+"""A whole deployment: streams, detector profiles, settings; from a directory or built in code."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,14 +12,14 @@ from pydantic import TypeAdapter, ValidationError
 from driftline.config.problems import find_problems
 from driftline.config.profiles import DETECTOR_SPEC, DetectorSpec, Profile
 from driftline.config.settings import Settings
-from driftline.config.streams import NAME_EXPECTED, FeatureSpec, StreamSpec, WatchSpec, is_name
+from driftline.config.streams import NAME_EXPECTED, StreamSpec, is_name
 from driftline.config.watches import Watch, find_watches, resolve_watches
 from driftline.config.yaml import Document, read_yaml
 from driftline.errors import DeploymentError, Problem
 from driftline.model import Direction, Severity, SignalKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 SETTINGS_FILE = "config/driftline.yaml"
@@ -36,7 +35,11 @@ class Stream:
 
     @classmethod
     def build(cls, name: str, spec: StreamSpec, profiles: Mapping[str, Profile]) -> Stream:
-        """A stream from its declaration and the profiles it names; raises DeploymentError as `resolve_watches`."""
+        """A stream from its declaration and the profiles it names.
+
+        Raises:
+            DeploymentError: with every problem, as `resolve_watches`.
+        """
         if not is_name(name):
             raise DeploymentError([Problem(f"streams/{name}.yaml", "", NAME_EXPECTED)])
         return cls(name, spec, resolve_watches(name, spec, profiles))
@@ -51,7 +54,11 @@ class Stream:
 
     @classmethod
     def from_json(cls, written: Mapping[str, Any]) -> Stream:
-        """The inverse of `to_json`; what it did not write raises ValueError, KeyError or TypeError."""
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError, KeyError, TypeError: `to_json` did not write this.
+        """
         return cls(
             written["name"],
             StreamSpec.model_validate(written["spec"]),
@@ -108,7 +115,8 @@ class Deployment:
 def load_deployment(directory: Path) -> Deployment:
     """Read `streams/`, `detectors/` and `config/driftline.yaml` below a directory.
 
-    Files whose name does not end in .yaml, or begins with a dot, are left alone. A missing config/driftline.yaml means its defaults.
+    Files whose name does not end in .yaml, or begins with a dot, are left alone. A missing
+    config/driftline.yaml means its defaults.
 
     Raises:
         DeploymentError: with every problem of all files.
@@ -154,7 +162,7 @@ class _Loading:
         profiles: dict[str, Profile | None] = {}
         for name, file in self._files("detectors"):
             document = self._read(file)
-            spec = document and self._validated(DETECTOR_SPEC, DetectorSpec, document)
+            spec = self._validated(DETECTOR_SPEC, DetectorSpec, document) if document else None
             profiles[name] = Profile(name, spec) if spec is not None else None
         return profiles
 
@@ -192,9 +200,12 @@ class _Loading:
 
     def _files(self, folder: str) -> Iterator[tuple[str, str]]:
         """The names declared in a folder, each with its file."""
+        if not (self.directory / folder).is_dir():
+            return
         try:
             entries = sorted(self.directory.joinpath(folder).iterdir())
-        except OSError:
+        except OSError as error:
+            self.problems.append(Problem(folder, "", f"cannot be read: {error.strerror}"))
             return
         for path in entries:
             file = f"{folder}/{path.name}"
@@ -246,7 +257,10 @@ def _own_topics(spec: StreamSpec, settings: Settings) -> list[tuple[tuple[str, .
 
 
 def _outline(data: Any) -> StreamSpec | None:
-    """As much of a wrong stream as its watches depend on, to check them all the same; None if that is wrong too."""
+    """As much of a wrong stream as its watches depend on, to check them all the same.
+
+    None if that is wrong too.
+    """
     try:
         predictions = {"topic": "any", "id": "any", "prediction": "any"}
         if data["predictions"].get("score") is not None:

@@ -6,7 +6,7 @@ from typing import Annotated, Final, TypeAlias
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-from driftline.config.spec import wrong
+from driftline.config.spec import refuse, wrong
 
 _UNITS: Final = {
     "d": timedelta(days=1),
@@ -24,7 +24,8 @@ def parse_duration(text: str) -> timedelta:
     """The duration that a text such as `10m` stands for.
 
     Raises:
-        ValueError: the text is no duration, or one of more than 100 years; it says what would have been right.
+        ValueError: the text is no duration, or one of more than 100 years; it says what would
+            have been right.
     """
     match = re.fullmatch(_PATTERN, text, re.ASCII)
     if match is None:
@@ -37,7 +38,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(duration: timedelta) -> str:
-    """The shortest text that `parse_duration` reads as this duration, in the largest unit that divides it.
+    """The text that `parse_duration` reads as this duration, in the largest unit that divides it.
 
     Raises:
         ValueError: it is negative, or finer than a millisecond.
@@ -55,7 +56,10 @@ def format_duration(duration: timedelta) -> str:
 
 
 def _read(value: object) -> timedelta:
-    """Take a text, or a timedelta from code; pydantic's own reading would take plain numbers for seconds."""
+    """Take a text, or a timedelta from code.
+
+    pydantic's own reading would take a plain number for seconds.
+    """
     try:
         if isinstance(value, timedelta):
             return parse_duration(format_duration(value))
@@ -73,7 +77,7 @@ def between(least: str, most: str) -> BeforeValidator:
     def check(value: object) -> timedelta:
         duration = _read(value)
         if not low <= duration <= high:
-            raise wrong(f"should be between {least} and {most}")
+            refuse(f"should be between {least} and {most}")
         return duration
 
     return BeforeValidator(check)

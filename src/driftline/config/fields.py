@@ -2,10 +2,10 @@
 
 A field is written in one of these ways:
 
-    id: a.b.c                      a path into the record's JSON value: names of nested objects, parted by dots
-    id: {path: [a.b, c]}           the same with names that hold dots themselves
-    id: {header: x-request-id}     a header of the Kafka record, as UTF-8 text
-    id: {key: true}                the Kafka record's key, whole, as UTF-8 text
+    id: a.b.c                    a path into the JSON value: names of nested objects and dots
+    id: {path: [a.b, c]}         the same with names that hold dots themselves
+    id: {header: x-request-id}   a header of the Kafka record, as UTF-8 text
+    id: {key: true}              the Kafka record's key, whole, as UTF-8 text
 
 A time is a field of ISO 8601 text, or an epoch number with its unit:
 
@@ -21,7 +21,7 @@ from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-from driftline.config.spec import wrong
+from driftline.config.spec import refuse, wrong
 
 _MAX_DEPTH: Final = 16
 _MAX_LENGTH: Final = 200
@@ -105,14 +105,14 @@ _TIME: Final = (
 def _names(path: object, expected: str) -> tuple[str, ...]:
     names = path.split(".") if isinstance(path, str) else path
     if not isinstance(names, list | tuple) or not names:
-        raise wrong(expected)
+        refuse(expected)
     for name in names:
         if not isinstance(name, str):
-            raise wrong(expected)
+            refuse(expected)
         if not name.strip() or not name.isprintable():
-            raise wrong(f"{expected}; here a name between dots is empty or not printable")
+            refuse(f"{expected}; here a name between dots is empty or not printable")
     if len(names) > _MAX_DEPTH or sum(map(len, names)) > _MAX_LENGTH:
-        raise wrong(f"should have at most {_MAX_DEPTH} names and {_MAX_LENGTH} characters")
+        refuse(f"should have at most {_MAX_DEPTH} names and {_MAX_LENGTH} characters")
     return tuple(names)
 
 
@@ -145,7 +145,7 @@ def _read_time(value: object) -> TimeField:
     place = {name: part for name, part in value.items() if name != "unit"}
     unit = value.get("unit")
     if unit is not None and (not isinstance(unit, str) or unit not in set(TimeUnit)):
-        raise wrong(_TIME)
+        refuse(_TIME)
     return TimeField(_place(place, _TIME), None if unit is None else TimeUnit(unit))
 
 

@@ -54,7 +54,7 @@ def find_problems(error: ValidationError, model: Any, data: Data) -> Iterator[Fo
     `model` is what was validated against: a model, or an annotation that holds models.
     """
     for details in error.errors(include_url=False, include_input=False):
-        key = _in_data(details["loc"], data)
+        key = _in_data(details["loc"], data, missing=details["type"] == "missing")
         if details["type"] == PROBLEMS:
             for relative, message in details["ctx"]["found"]:
                 yield (*key, *relative.split(".")), message
@@ -64,8 +64,11 @@ def find_problems(error: ValidationError, model: Any, data: Data) -> Iterator[Fo
             yield key, _say(details, key, data)
 
 
-def _in_data(loc: Sequence[str | int], data: Data) -> Key:
-    """The error's place as a key of the file: without the names of union members that pydantic puts in between."""
+def _in_data(loc: Sequence[str | int], data: Data, *, missing: bool) -> Key:
+    """The error's place as a key of the file.
+
+    pydantic puts names of union members in between, which stand nowhere in the file.
+    """
     key: list[str | int] = []
     node: Data = data
     for n, part in enumerate(loc):
@@ -73,7 +76,7 @@ def _in_data(loc: Sequence[str | int], data: Data) -> Key:
             node = node[str(part)]
         elif isinstance(node, list) and isinstance(part, int) and part < len(node):
             node = node[part]
-        elif not (isinstance(node, dict) and n == len(loc) - 1):
+        elif not (missing and n == len(loc) - 1):
             continue
         key.append(part)
     return tuple(key)

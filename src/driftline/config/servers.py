@@ -1,4 +1,7 @@
-"""Where Kafka and Redis are and how driftline makes itself known to them: `kafka:` and `redis:` of config/driftline.yaml."""
+"""Where Kafka and Redis are and who driftline is to them.
+
+These are `kafka:` and `redis:` of config/driftline.yaml.
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
@@ -7,18 +10,22 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from driftline.config.credentials import Secret
-from driftline.config.spec import Flag, Line, Spec, refuse_all, wrong
+from driftline.config.spec import Flag, Line, Spec, refuse, refuse_all, wrong
 
 EMBEDDED: Final = "embedded"
 
 _BROKER: Final = "should be host:port, several as a list or separated by commas"
+_URL_WITH_USER: Final = (
+    "should hold no user or password; declare `username`,"
+    " and `password: {env: NAME}` or {file: PATH}"
+)
 _URL: Final = "should be such as redis://host:6379/0, or rediss:// for TLS"
 
 
 def _broker(address: str) -> str:
     parts = _split("kafka://" + address, _BROKER)
     if parts.username is not None or parts.password is not None:
-        raise wrong("should hold no user or password; declare `sasl`")
+        refuse("should hold no user or password; declare `sasl`")
     if (
         not parts.hostname
         or _port(parts, _BROKER) is None
@@ -26,13 +33,13 @@ def _broker(address: str) -> str:
         or parts.query
         or parts.fragment
     ):
-        raise wrong(_BROKER)
+        refuse(_BROKER)
     return address
 
 
 def _split(url: str, expected: str) -> SplitResult:
     if not url.isprintable() or " " in url:
-        raise wrong(expected)
+        refuse(expected)
     try:
         return urlsplit(url)
     except ValueError:
@@ -53,9 +60,7 @@ def _read_brokers(value: object) -> object:
 def _redis_url(url: str) -> str:
     parts = _split(url, _URL)
     if parts.password is not None or parts.username is not None:
-        raise wrong(
-            "should hold no user or password; declare `username`, and `password: {env: NAME}` or {file: PATH}"
-        )
+        refuse(_URL_WITH_USER)
     database = parts.path.removeprefix("/")
     right = (
         parts.scheme in {"redis", "rediss"}
@@ -65,13 +70,16 @@ def _redis_url(url: str) -> str:
         and not parts.fragment
     )
     if not right:
-        raise wrong(_URL)
+        refuse(_URL)
     _port(parts, _URL)
     return url
 
 
 class TlsSettings(Spec):
-    """TLS: files in PEM form, relative to the deployment's directory. `tls: true` trusts the system's authorities."""
+    """TLS: files in PEM form, relative to the deployment's directory.
+
+    `tls: true` trusts the system's authorities.
+    """
 
     ca: Line | None = None
     """Whom to trust; None: the system's authorities."""
@@ -117,9 +125,9 @@ class SaslSettings(Spec):
     @model_validator(mode="after")
     def _check(self) -> Self:
         bearer = self.mechanism == "OAUTHBEARER"
-        needed, idle = ("token",), ("username", "password")
-        if not bearer:
-            needed, idle = idle, needed
+        token: tuple[str, ...] = ("token",)
+        password: tuple[str, ...] = ("username", "password")
+        needed, idle = (token, password) if bearer else (password, token)
         found = [
             (name, f"is required for {self.mechanism}")
             for name in needed

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, ValidationError
 
 from driftline.config.durations import Duration, between
 from driftline.config.problems import find_problems
-from driftline.config.servers import EMBEDDED, Kafka, KafkaSettings, Redis, RedisSettings
+from driftline.config.servers import Kafka, KafkaSettings, Redis, RedisSettings
 from driftline.config.spec import Line, Spec, Topic, Whole
 from driftline.errors import DeploymentError, Problem
 
@@ -23,11 +23,11 @@ class TopicsSettings(Spec):
     alerts: Topic | None = None
     """The topic of alert events; None: `<name>.alerts`."""
     events_partitions: Annotated[Whole, Field(ge=1, le=1_024)] = 4
-    """Partitions of the events log: fixed once it is made, as an instance's partition is its key's hash."""
+    """Partitions of the events log: fixed once it is made, an instance's is its key's hash."""
     replication_factor: Annotated[Whole, Field(ge=1, le=15)] | None = None
     """Copies of each partition, 3 in production; None: what the brokers are set to."""
     min_insync_replicas: Annotated[Whole, Field(ge=1, le=15)] | None = None
-    """Copies that must have a record before it counts, 2 in production; None: what the brokers are set to."""
+    """Copies that must have a record before it counts, 2 in production; None: as brokers say."""
     events_retention: Annotated[Duration, between("1h", "3650d")] = timedelta(days=7)
     """Longer than the age of the oldest Redis backup that may ever be restored."""
     dead_letters_retention: Annotated[Duration, between("1h", "3650d")] = timedelta(days=30)
@@ -46,7 +46,7 @@ class WorkerSettings(Spec):
     session_timeout: Annotated[Duration, between("1s", "30m")] = timedelta(seconds=6)
     """After how long without a sign of life a worker's partitions go to another one."""
     group_instance_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$")] | None = None
-    """A name that stays with this worker over restarts, so that a quick one causes no rebalance."""
+    """Stays with this worker over restarts, so that a quick one causes no rebalance."""
 
 
 class MetricsSettings(Spec):
@@ -69,7 +69,7 @@ class Settings(Spec):
     """How this deployment runs."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")] = "driftline"
-    """Prefixes its consumer groups, own topics and Redis keys, so that two deployments never meet."""
+    """Prefixes consumer groups, own topics and Redis keys, so that two deployments never meet."""
     kafka: Kafka = "embedded"
     redis: Redis = "embedded"
     topics: TopicsSettings = TopicsSettings()
@@ -101,8 +101,9 @@ class Settings(Spec):
 def with_environment(settings: Settings, environ: Mapping[str, str]) -> Settings:
     """The settings with the addresses that the environment names, where it names any.
 
-    DRIFTLINE_KAFKA is host:port (several separated by commas), DRIFTLINE_REDIS a redis:// or rediss:// URL, in which
-    a user and password may stand. What else config/driftline.yaml declares of a server holds for the new address too.
+    DRIFTLINE_KAFKA is host:port (several separated by commas), DRIFTLINE_REDIS a redis:// or
+    rediss:// URL, in which a user and password may stand. What else the settings declare of a
+    server holds for the new address too, but for what the URL says: who we are, whether by TLS.
 
     Raises:
         DeploymentError: an address is none.
@@ -110,15 +111,11 @@ def with_environment(settings: Settings, environ: Mapping[str, str]) -> Settings
     found: list[Problem] = []
     changes: dict[str, object] = {}
     if address := environ.get(KAFKA_VARIABLE):
-        declared = _declared(settings.kafka)
-        changes["kafka"] = _checked(
-            KafkaSettings, {**declared, "brokers": address}, KAFKA_VARIABLE, found
-        )
+        moved = {**_declared(settings.kafka), "brokers": address}
+        changes["kafka"] = _checked(KafkaSettings, moved, KAFKA_VARIABLE, found)
     if address := environ.get(REDIS_VARIABLE):
-        declared = _declared(settings.redis)
-        changes["redis"] = _checked(
-            RedisSettings, {**declared, **_redis(address)}, REDIS_VARIABLE, found
-        )
+        moved = _moved(_declared(settings.redis), address)
+        changes["redis"] = _checked(RedisSettings, moved, REDIS_VARIABLE, found)
     if found:
         raise DeploymentError(found)
     return settings.model_copy(update=changes) if changes else settings
@@ -130,20 +127,21 @@ def _declared(servers: Spec | str) -> dict[str, Any]:
     return {name: getattr(servers, name) for name in servers.model_fields_set}
 
 
-def _redis(address: str) -> dict[str, Any]:
-    """The URL without its user and password, and these apart: a secret is kept where it is never printed."""
+def _moved(declared: dict[str, Any], address: str) -> dict[str, Any]:
+    """What is declared of a Redis, at another URL, whose password goes where none is printed."""
     try:
         parts = urlsplit(address)
     except ValueError:
-        return {"url": "no URL"}
-    user, _, place = parts.netloc.rpartition("@")
-    changes: dict[str, Any] = {"url": parts._replace(netloc=place).geturl()}
+        return {"url": ""}
+    user, at, place = parts.netloc.rpartition("@")
     name, _, password = user.partition(":")
-    if name:
-        changes["username"] = unquote(name)
-    if password:
-        changes["password"] = SecretStr(unquote(password))
-    return changes
+    moved = {**declared, "url": parts._replace(netloc=place).geturl()}
+    if at:
+        moved["username"] = unquote(name) or None
+        moved["password"] = SecretStr(unquote(password)) if password else None
+    if parts.scheme == "redis":
+        moved["tls"] = None
+    return moved
 
 
 def _checked(

@@ -1,6 +1,9 @@
-"""What all declarations have in common: frozen models that refuse unknown keys and never print what was given."""
+"""What all declarations have in common.
 
-from typing import Annotated, Final, TypeAlias
+They are frozen models that refuse unknown keys and never print what was given.
+"""
+
+from typing import Annotated, Final, NoReturn, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
@@ -16,8 +19,16 @@ class Spec(BaseModel):
 
 
 def wrong(message: str) -> PydanticCustomError:
-    """The error for one value; the message says what would have been right and never repeats the value."""
+    """The error for one value.
+
+    The message says what would have been right, and never repeats what was given.
+    """
     return PydanticCustomError("wrong", "{message}", {"message": message})
+
+
+def refuse(message: str) -> NoReturn:
+    """Raise `wrong(message)`."""
+    raise wrong(message)
 
 
 def refuse_all(found: list[tuple[str, str]]) -> None:
@@ -46,9 +57,9 @@ def canonical(value: str | float | bool) -> str:  # noqa: FBT001 - a class may b
 
 def _plain(text: str) -> str:
     if not text.strip():
-        raise wrong("should not be empty")
+        refuse("should not be empty")
     if not text.isprintable():
-        raise wrong("should be printable text in one line")
+        refuse("should be printable text in one line")
     return text
 
 
@@ -57,7 +68,7 @@ _TOPIC_CHARACTERS: Final = r"[a-zA-Z0-9._-]+"
 
 def _topic(name: str) -> str:
     if name in {".", ".."}:
-        raise wrong("is no name for a topic")
+        refuse("is no name for a topic")
     return name
 
 

@@ -1,6 +1,7 @@
 """What a stream declares: streams/<name>.yaml, or the same in code.
 
-Every model is frozen and compares by value; `model_dump(mode="json")` and `model_validate` are inverse.
+Every model is frozen and compares by value; `model_dump(mode="json")` and `model_validate` are
+inverse.
 """
 
 import re
@@ -21,7 +22,7 @@ from pydantic import (
 
 from driftline.config.durations import Duration, between
 from driftline.config.fields import FieldPath, RecordField, RecordTime
-from driftline.config.spec import Flag, Line, Spec, Topic, Whole, canonical, refuse_all, wrong
+from driftline.config.spec import Flag, Line, Spec, Topic, Whole, canonical, refuse, refuse_all
 from driftline.model import Direction, Role, Severity, Task
 
 MAX_FEATURES: Final = 1_000
@@ -30,7 +31,10 @@ MAX_OPEN_ENDED: Final = 20_000
 """How many windows of one size may be kept."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
-NAME_EXPECTED: Final = "a name should begin with a-z or 0-9, hold only a-z, 0-9, '.', '_' and '-', and be at most 100 characters long"
+NAME_EXPECTED: Final = (
+    "a name should begin with a-z or 0-9, hold only a-z, 0-9, '.', '_' and '-',"
+    " and have at most 100 characters"
+)
 
 
 def is_name(name: str) -> bool:
@@ -55,7 +59,7 @@ def _read_start(value: object) -> object:
     except ValueError:
         at = None
     if at is None:
-        raise wrong("should be latest, earliest or a time such as 2026-01-31T00:00:00Z")
+        refuse("should be latest, earliest or a time such as 2026-01-31T00:00:00Z")
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
@@ -76,14 +80,14 @@ Start: TypeAlias = Annotated[
         },
     ),
 ]
-"""Where to begin in a topic that is attached for the first time; a time without an offset is UTC."""
+"""Where to begin in a topic when first attached; a time without an offset is UTC."""
 
 
 def _feature_name(name: str) -> str:
     if not name.strip() or not name.isprintable():
-        raise wrong("should be printable and not empty")
+        refuse("should be printable and not empty")
     if set(name) & set("*|"):
-        raise wrong("should hold neither * nor |; use {name: ..., path: ...} for a field that does")
+        refuse("should hold neither * nor |; use {name: ..., path: ...} for a field that does")
     return name
 
 
@@ -115,7 +119,7 @@ Feature: TypeAlias = Annotated[
 
 def _read_scalar(value: object) -> str:
     if not isinstance(value, str | int | float):
-        raise wrong("should be a text, a number or true or false")
+        refuse("should be a text, a number or true or false")
     return canonical(value)
 
 
@@ -130,7 +134,7 @@ Scalar: TypeAlias = Annotated[
 def _check_paths(where: Mapping[str, str]) -> Mapping[str, str]:
     for path in where:
         if not all(name.strip() and name.isprintable() for name in path.split(".")):
-            raise wrong("should map paths such as a.b.c to the value each must have")
+            refuse("should map paths such as a.b.c to the value each must have")
     return where
 
 
@@ -162,12 +166,12 @@ class PredictionsSpec(Spec):
         names = [feature.name for feature in features]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise wrong(f"should name each feature once; twice: {', '.join(twice)}")
+            refuse(f"should name each feature once; twice: {', '.join(twice)}")
         return features
 
 
 class LabelsSpec(Spec):
-    """The topic of labels, which may be that of the predictions, and where in its records things are."""
+    """The topic of labels, which may be that of the predictions, and where things are there."""
 
     topic: Topic
     start: Start = "latest"
@@ -217,7 +221,7 @@ class WatchSpec(Spec):
     @classmethod
     def _differ(cls, detectors: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(detectors)) < len(detectors):
-            raise wrong("should name each detector profile once")
+            refuse("should name each detector profile once")
         return detectors
 
 
@@ -233,13 +237,13 @@ class StreamSpec(Spec):
     predictions: PredictionsSpec
     labels: LabelsSpec | None = None
     where: Where = Field(default_factory=dict)
-    """Only records with these values are this stream's; holds for labels too, unless they declare their own."""
+    """Only records with these values are this stream's; labels may declare their own."""
     split_by: RecordField | None = None
-    """Each value of this field gets a monitor of its own; it is read from predictions and from labels."""
+    """Each value of this field gets a monitor of its own; labels have to carry it too."""
     max_instances: Annotated[Whole, Field(ge=1, le=100_000)] = 1_000
     lateness: Annotated[Duration, between("0s", "30d")] = timedelta(minutes=1)
-    """How long a window stays open behind the watermark. Partitions are merged by the slowest one's clock, so this
-    covers only disorder within a partition: a minute, as producers retry and batch for seconds."""
+    """How long a window stays open behind the watermark. The watermark is that of the slowest
+    partition, so this covers only disorder within one: a minute, as producers retry for seconds."""
     max_future: Annotated[Duration, between("0s", "3650d")] = timedelta(minutes=5)
     """How far a record's time may lie ahead of the reader's clock."""
     max_waiting: Annotated[Whole, Field(ge=1, le=100_000_000)] = 1_000_000
@@ -249,7 +253,7 @@ class StreamSpec(Spec):
         WindowSpec(size=timedelta(days=1), keep=timedelta(days=90)),
     )
     watch: Annotated[dict[str, WatchSpec], Field(max_length=10_000)] = Field(default_factory=dict)
-    """By signal (`error`) or pattern (`feature.*`); the most specific line replaces the whole line."""
+    """By signal (`error`) or pattern (`feature.*`); the most specific line replaces the others."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -271,7 +275,7 @@ class StreamSpec(Spec):
         return self.predictions if role is Role.PREDICTIONS else self.labels
 
     def where_of(self, role: Role) -> tuple[tuple[FieldPath, str], ...]:
-        """The fields that a record in this role must have, each with its value as canonical text."""
+        """The fields by which a record in this role is ours, each with its canonical text."""
         where: Mapping[str, Any] = self.where
         if role is Role.LABELS and self.labels is not None and self.labels.where is not None:
             where = self.labels.where

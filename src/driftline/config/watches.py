@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from driftline.config.problems import Found
     from driftline.config.profiles import Profile
-    from driftline.config.streams import StreamSpec, WatchSpec
+    from driftline.config.streams import StreamSpec
 
 ERROR: Final = "error"
 LOSS: Final = "loss"
@@ -81,7 +81,7 @@ def _outcome_kinds(spec: StreamSpec) -> dict[str, SignalKind]:
 
 
 def default_direction(signal: str) -> Direction:
-    """Which moves of a signal count unless its watch says so: an error that falls is no incident."""
+    """Which moves count unless the watch says: an error that falls is no incident."""
     return Direction.UP if signal == ERROR or signal in _LOSSES else Direction.BOTH
 
 
@@ -92,12 +92,12 @@ def resolve_watches(
 ) -> tuple[Watch, ...]:
     """What the stream's `watch` lines come to, in the order of `signal_kinds`.
 
-    A line names a signal, or ends in `*` and stands for every signal that begins so. The most specific line (a
-    signal's own, else the longest beginning) replaces all others whole.
+    A line names a signal, or ends in `*` and stands for every signal that begins so. The most
+    specific line (a signal's own, else the longest beginning) replaces all others whole.
 
     Raises:
-        DeploymentError: with every problem: unknown signals and profiles, labels needed and not declared, a detector
-            of 0/1 signals on another one, nothing watched at all.
+        DeploymentError: with every problem: unknown signals and profiles, labels needed and not
+            declared, a detector of 0/1 signals on another one, nothing watched at all.
     """
     watches, problems = find_watches(spec, profiles)
     if problems:
@@ -203,8 +203,7 @@ def _unfit(
         if profile.spec.binary_only:
             yield (
                 ("watch", line, "detector"),
-                f"'{profile.name}' ({profile.spec.kind}) takes only values of 0 and 1, and '{signal}' is {kind};"
-                " use such as adwin or page-hinkley, or watch error or missing.*",
+                f"'{profile.name}' takes only values of 0 and 1, and '{signal}' is {kind}",
             )
 
 

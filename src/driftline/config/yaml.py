@@ -1,8 +1,9 @@
 """A strict reader of YAML: what is written is what is meant, and every mistake has its line.
 
-It takes the part of YAML that declarations need. Plain scalars are null, true, false, decimal numbers, or text: NO,
-on, 12:30 and 2026-01-31 are text, 1e3 is a number. Duplicate keys, anchors, aliases, tags, several documents, more
-than 1 MB, bytes that are not UTF-8 and deep nesting are refused. Keys are always text.
+It takes the part of YAML that declarations need. Plain scalars are null, true, false, decimal
+numbers, or text: NO, on, 12:30 and 2026-01-31 are text, 1e3 is a number. Duplicate keys, anchors,
+aliases, tags, several documents, more than 1 MB, bytes that are not UTF-8 and deep nesting are
+refused. Keys are always text.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def read_yaml(path: Path, file: str) -> Document:
     """Read a file; `file` is how messages call it.
 
     Raises:
-        DeploymentError: it cannot be read, or is not what this reader takes; with every problem found.
+        DeploymentError: it cannot be read, or is not what this reader takes; with every problem.
     """
     try:
         with path.open("rb") as stream:
@@ -109,7 +110,7 @@ class _Loader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML types its nodes only
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise _refused(
                 event, "anchors (&) and aliases (*) are not taken; quote a text that begins so"
@@ -125,7 +126,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _refused(event: yaml.Event, message: str) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=message, problem_mark=event.start_mark)
+    return yaml.MarkedYAMLError(problem=message, problem_mark=event.start_mark)  # type: ignore[arg-type]
 
 
 def _compose(text: str, file: str) -> yaml.Node | None:
@@ -166,7 +167,7 @@ class _Reading:
         if isinstance(node, yaml.SequenceNode):
             return [self._item(item, (*key, n)) for n, item in enumerate(node.value)]
         text = str(node.value)
-        plain = node.style is None
+        plain = isinstance(node, yaml.ScalarNode) and node.style is None
         return self._plain(text, key, node) if plain else text
 
     def _item(self, node: yaml.Node, key: Key) -> Data:
