@@ -1,0 +1,11 @@
+"""River's drift detectors behind one interface: safe to feed, exact to store, equal to River.
+
+`Witness` is one detector profile watching one series. A detector of the user's own implements
+`Detector` and is named by an entry point of the group `driftline.detectors`.
+"""
+
+from driftline.detectors.protocol import Detector, DetectorFactory
+from driftline.detectors.shield import DetectorError
+from driftline.detectors.witness import Detection, Witness
+
+__all__ = ["Detection", "Detector", "DetectorError", "DetectorFactory", "Witness"]
