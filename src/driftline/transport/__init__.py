@@ -1,6 +1,6 @@
-"""Kafka in and out: whole partition batches at least once, awaited sends, and the topics themselves.
+"""Kafka in and out: whole partition batches at least once, awaited sends, and the topics.
 
-`batches` holds the values and the protocol that the agents implement, `app` builds one Faust app per role, `producer`
-sends, `topics` creates, describes and waits for topics. Whatever leans on Faust's or aiokafka's internals is in
-`faust_batches` and nowhere else.
+`batches` holds the values and the protocol that the agents implement, `app` builds one Faust app
+per role, `producer` sends, `topics` creates, describes and waits for topics. Whatever leans on
+Faust's or aiokafka's internals is in `faust_batches` and nowhere else.
 """

@@ -1,4 +1,4 @@
-"""How to reach a Kafka cluster, in the terms of both clients: aiokafka moves records, librdkafka does the admin work."""
+"""How to reach a Kafka cluster, for both clients: aiokafka moves records, librdkafka is admin."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from aiokafka.abc import AbstractTokenProvider
 
 Mechanism: TypeAlias = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 TokenSource: TypeAlias = Callable[[], tuple[str, float]]
-"""Gives a bearer token and the Unix time at which it expires. May block: it is called in a thread."""
+"""Gives a bearer token and the Unix time at which it expires. May block: it is called in a
+thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """TLS to the brokers; paths of PEM files. Without `ca_file` the system's certificates are trusted."""
+    """TLS to the brokers, by paths of PEM files; without `ca_file` the system's roots count."""
 
     ca_file: str | None = None
     cert_file: str | None = None
@@ -26,7 +27,7 @@ class Tls:
     check_hostname: bool = True
 
     def context(self) -> ssl.SSLContext:
-        """The context that aiokafka takes. Raises `OSError` or `ssl.SSLError` where a file is missing or wrong."""
+        """What aiokafka takes. Raises `OSError` (so does ssl) where a file is missing or wrong."""
         context = ssl.create_default_context(cafile=self.ca_file)
         context.check_hostname = self.check_hostname
         if self.cert_file is not None:
@@ -54,8 +55,8 @@ class Sasl:
 class KafkaAddress:
     """Where the brokers are and how to speak to them.
 
-    Credentials over a connection that is not encrypted are refused with `ValueError`, unless `plaintext_credentials`
-    says that it is meant.
+    Credentials over a connection that is not encrypted are refused with `ValueError`, unless
+    `plaintext_credentials` says that it is meant.
     """
 
     bootstrap: str

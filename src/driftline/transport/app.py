@@ -1,13 +1,12 @@
-"""One role's consumer: a Faust app with a group of its own, run inside an event loop that may hold several."""
+"""One role's consumer: a Faust app with a group of its own, in a loop that may hold several."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from driftline.transport.address import KafkaAddress
 from driftline.transport.batches import (
     DEFAULT_SETTINGS,
     BatchListener,
@@ -16,6 +15,11 @@ from driftline.transport.batches import (
     TopicPartition,
 )
 from driftline.transport.faust_batches import App
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from driftline.transport.address import KafkaAddress
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +44,9 @@ class PartitionProgress:
 class BatchApp:
     """Reads topics in whole batches and gives them to a listener, at least once and in order.
 
-    `start` returns when the consumer runs; `wait` returns after `stop`, or raises what the app crashed of. A crash
-    commits nothing that was not acknowledged. An app is started once: build another to begin again.
+    `start` returns when the consumer runs; `wait` returns after `stop`, or raises what the app
+    crashed of. A crash commits nothing that was not acknowledged. An app is started once: build
+    another to begin again.
     """
 
     def __init__(self, app: App, settings: BatchSettings) -> None:
@@ -64,8 +69,8 @@ class BatchApp:
     async def stop(self) -> None:
         """Give partitions back as a revoke does, commit, leave the group; all within `stop_within`.
 
-        After a crash nothing is asked of the listener any more. What does not end in time is left behind with a
-        warning: the process is to exit.
+        After a crash nothing is asked of the listener any more. What does not end in time is left
+        behind with a warning: the process is to exit.
         """
         try:
             async with asyncio.timeout(self._settings.stop_within.total_seconds()):
@@ -83,7 +88,7 @@ class BatchApp:
 
     @property
     def progress(self) -> Mapping[TopicPartition, PartitionProgress]:
-        """The partitions held now, and how far each has come; empty before and between assignments."""
+        """How far each partition held now has come; empty before and between assignments."""
         consumer = self._app.batch_consumer
         positions = self._app.lanes.positions
         return {
@@ -99,8 +104,9 @@ def build_app(
     listener: BatchListener,
     settings: BatchSettings = DEFAULT_SETTINGS,
 ) -> BatchApp:
-    """An app that reads these topics as this consumer group; each topic with where to begin when first attached.
+    """An app that reads these topics, each with where to begin when new, as this group.
 
-    Call it in the event loop that is to run it. The topics must exist: `TopicAdmin.wait_for` sees to it.
+    Call it in the event loop that is to run it. The topics must exist: `TopicAdmin.wait_for` sees
+    to it.
     """
     return BatchApp(App(group, address, topics, listener, settings), settings)

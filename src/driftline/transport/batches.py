@@ -1,24 +1,27 @@
-"""What the transport hands out and what it asks of those who take it. No Kafka client is imported here."""
+"""What the transport hands out, and asks of those who take it. Imports no Kafka client."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from driftline.model import Micros
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
 
 class TopicPartition(NamedTuple):
-    """One partition of a topic. Equal to, and hashed as, the clients' own pairs of the same name."""
+    """One partition of a topic. Equal to, and hashed as, the clients' own pairs of that name."""
 
     topic: str
     partition: int
 
 
 Start: TypeAlias = Literal["earliest", "latest"] | Micros
-"""Where to begin in a partition for which nothing is committed: an end of the log, or the first record of a time."""
+"""Where to begin in a partition for which nothing is committed: an end of the log, or the first
+record of a time."""
 
 
 class KafkaRecord(Protocol):
@@ -40,17 +43,19 @@ class PartitionLog:
     """The group's committed offset, the next to read; None where it never committed."""
     log_start: int
     log_end: int
-    """The offset that the next record visible to us will at least have (read_committed: the last stable one)."""
+    """The offset that the next record visible to us will at least have (read_committed: the last
+    stable one)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceBatch:
     """The records of one range of one partition: [first, next).
 
-    Ranges of a partition follow each other without a hole from the position that was sought to. An offset in a range
-    that has no record never will have one: compaction, retention or a transaction's marker took its place; `records`
-    may be empty for that reason. `ack()` once everything that the batch causes is durable, in any order, from the
-    event loop's thread; the offset committed to Kafka is the end of the acknowledged prefix.
+    Ranges of a partition follow each other without a hole from the position that was sought to. An
+    offset in a range that has no record never will have one: compaction, retention or a
+    transaction's marker took its place; `records` may be empty for that reason. `ack()` once
+    everything that the batch causes is durable, in any order, from the event loop's thread; the
+    offset committed to Kafka is the end of the acknowledged prefix.
     """
 
     topic: str
@@ -61,7 +66,8 @@ class SourceBatch:
     log_start: int
     log_end: int
     generation: int
-    """Counts assignments in this process. What is acknowledged after its partition was taken away is ignored."""
+    """Counts assignments in this process. What is acknowledged after its partition was taken away
+    is ignored."""
     size: int = 0
     """Bytes of the values."""
     on_ack: Callable[[SourceBatch], None] = field(
@@ -99,8 +105,8 @@ class IdleTick:
 class BatchListener(Protocol):
     """What a role does with its partitions. An exception out of any of these ends the app.
 
-    Per partition, calls of `on_batch` and `on_idle` never overlap and come in the log's order; different partitions
-    run side by side.
+    Per partition, calls of `on_batch` and `on_idle` never overlap and come in the log's order;
+    different partitions run side by side.
     """
 
     async def on_assigned(
@@ -108,21 +114,26 @@ class BatchListener(Protocol):
     ) -> Mapping[TopicPartition, int | None]:
         """Take over partitions: load state, and answer where to read from.
 
-        No batch comes before this has returned. None, or no answer for a partition, means the committed offset, else
-        the topic's start policy. May be cancelled by the next rebalance, of which `on_revoked` tells as well.
+        No batch comes before this has returned. None, or no answer for a partition, means the
+        committed offset, else the topic's start policy. May be cancelled by the next rebalance, of
+        which `on_revoked` tells as well.
         """
         ...
 
     async def on_revoked(self, partitions: Collection[TopicPartition]) -> None:
         """Give partitions back: finish what is possible, acknowledge it, drop all state.
 
-        All intake has stopped; what is acknowledged until this returns is committed before somebody else takes over.
-        Cancelled when `BatchSettings.release_within` is over. Not called when the app crashed.
+        All intake has stopped; what is acknowledged until this returns is committed before somebody
+        else takes over. Cancelled when `BatchSettings.release_within` is over. Not called when the
+        app crashed.
         """
         ...
 
     async def on_batch(self, batch: SourceBatch) -> None:
-        """Take the next batch. The one after it comes when this returns; acknowledge then or later."""
+        """Take the next batch; the one after it comes when this returns. Acknowledge then or later.
+
+        Cancelled when the partition is taken away and this does not end in time.
+        """
         ...
 
     async def on_idle(self, tick: IdleTick) -> None:
@@ -141,16 +152,19 @@ class BatchSettings:
     session_timeout: timedelta = timedelta(seconds=6)
     """After so long without a sign of life the broker gives a process's partitions to others."""
     instance_id: str | None = None
-    """Static membership: a process that comes back under this name within the session timeout causes no rebalance."""
+    """Static membership: a process that comes back under this name within the session timeout
+    causes no rebalance."""
     commit_every: timedelta = timedelta(seconds=1)
     idle_after: timedelta = timedelta(seconds=5)
     release_within: timedelta = timedelta(seconds=5)
     """How long giving back partitions may take, the work in flight and `on_revoked` together."""
     assign_within: timedelta = timedelta(seconds=75)
-    """How long `on_assigned` may take; below Faust's request timeout of 90 s, which ends it silently."""
+    """How long `on_assigned` may take; below Faust's request timeout of 90 s, which ends it
+    silently."""
     stop_within: timedelta = timedelta(seconds=20)
     fetch_wait: timedelta = timedelta(milliseconds=50)
-    """How long the broker holds a fetch that finds nothing. An idle partition delays its busy neighbours by it."""
+    """How long the broker holds a fetch that finds nothing. An idle partition delays its busy
+    neighbours by it."""
     max_poll_records: int = 4000
     max_batch_records: int = 2000
     max_partition_fetch_bytes: int = 1 << 20
@@ -158,7 +172,8 @@ class BatchSettings:
     """Batches between Faust's consumer and the lanes, which take them at once."""
     lane_batches: int = 4
     lane_bytes: int = 16 << 20
-    """A lane that holds either is full: its partition, and no other, is fetched no more until it is half empty."""
+    """A lane that holds either is full: its partition, and no other, is fetched no more until it is
+    half empty."""
 
 
 DEFAULT_SETTINGS: Final = BatchSettings()

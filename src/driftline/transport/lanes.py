@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from driftline.transport.batches import (
-    BatchListener,
-    BatchSettings,
-    IdleTick,
-    SourceBatch,
-    TopicPartition,
-)
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from datetime import timedelta
+
+    from driftline.transport.batches import (
+        BatchListener,
+        BatchSettings,
+        IdleTick,
+        SourceBatch,
+        TopicPartition,
+    )
 
 
 class Intake(Protocol):
@@ -49,6 +51,7 @@ class Lane:
         self.arrived = asyncio.Event()
 
     def put(self, batch: SourceBatch) -> None:
+        """Line up a batch. Raises `RuntimeError` unless it goes on where the last one ended."""
         if batch.first != self.expected:
             msg = f"{self.tp}: a batch starts at {batch.first} where {self.expected} is next"
             raise RuntimeError(msg)
@@ -81,7 +84,7 @@ class Lane:
 
 
 class Lanes:
-    """The lanes of one app. `fail` is told of the first exception of a listener, once, and ends the app."""
+    """The lanes of one app; `fail` is told of a listener's exception, and ends the app."""
 
     def __init__(
         self,
@@ -106,7 +109,8 @@ class Lanes:
     def put(self, batch: SourceBatch) -> None:
         """Hand a batch to its lane, which takes it even when full: only fetching is held back.
 
-        A batch of an assignment that has ended is passed over. A hole between two batches raises `RuntimeError`.
+        A batch of an assignment that has ended is passed over. A hole between two batches raises
+        `RuntimeError`.
         """
         lane = self._lanes.get(batch.tp)
         if lane is None or lane.closing or lane.generation != batch.generation:

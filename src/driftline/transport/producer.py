@@ -1,23 +1,27 @@
 """Sending to Kafka, and knowing that it arrived.
 
-The producer is aiokafka's own, not the one inside a Faust app: Faust turns timestamps into floating seconds, waits for
-everything it has in flight before each commit, and gives each of the several apps of a process a producer and
-connections of its own. One of ours serves all roles of a process, and the commands that have no Faust app.
+The producer is aiokafka's own, not the one inside a Faust app: Faust turns timestamps into floating
+seconds, waits for everything it has in flight before each commit, and gives each of the several
+apps of a process a producer and connections of its own. One of ours serves all roles of a process,
+and the commands that have no Faust app.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from driftline.errors import UnavailableError
-from driftline.transport.address import KafkaAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from driftline.transport.address import KafkaAddress
 
 ENQUEUE_SLICE: Final = 200
 """Messages put into the producer's buffer before the event loop is given back."""
@@ -25,7 +29,7 @@ ENQUEUE_SLICE: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """One message to send. Without `partition` the key's murmur2 hash picks one, as Kafka's Java client does."""
+    """One message to send. Without `partition` the key's hash picks one, as in the Java client."""
 
     topic: str
     value: bytes | None
@@ -43,7 +47,8 @@ class SendError(UnavailableError):
 class Producer:
     """Sends with acks=all, idempotently: what a retry inside the client repeats is in the log once.
 
-    After a `SendError` the producer's order is not known any more: stop the process, or close and build another.
+    After a `SendError` the producer's order is not known any more: stop the process, or close and
+    build another.
     """
 
     def __init__(
@@ -86,7 +91,7 @@ class Producer:
         if client is not None:
             await client.stop()
 
-    async def __aenter__(self) -> Producer:
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
@@ -96,7 +101,8 @@ class Producer:
     async def send_all(self, messages: Iterable[OutgoingMessage]) -> None:
         """Send, and return when every one is acknowledged by all in-sync replicas.
 
-        Per partition the order is kept. Raises `SendError` when one fails, after the fate of all is known.
+        Per partition the order is kept. Raises `SendError` when one fails, after the fate of all is
+        known.
         """
         client = self._client
         if client is None:

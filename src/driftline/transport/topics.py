@@ -1,17 +1,16 @@
 """Topics: our own are made with stated settings, those of others are only looked at.
 
-Through confluent-kafka's AdminClient, as the protocol version that aiokafka speaks shows no topic ids. Its calls
-block, so they run in a thread.
+Through confluent-kafka's AdminClient, as the protocol version that aiokafka speaks shows no topic
+ids. Its calls block, so they run in a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 from confluent_kafka import (
@@ -23,8 +22,12 @@ from confluent_kafka import TopicPartition as ConfluentPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from driftline.errors import UnavailableError
-from driftline.transport.address import KafkaAddress
 from driftline.transport.batches import TopicPartition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from driftline.transport.address import KafkaAddress
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +65,8 @@ class Creation(StrEnum):
     CREATED = "created"
     EXISTED = "existed"
     REFUSED = "refused"
-    """The broker does not let us, or cannot: an operator has to make it, or it appears at first use."""
+    """The broker does not let us, or cannot: an operator has to make it, or it appears at first
+    use."""
 
 
 def own_topics(
@@ -77,9 +81,10 @@ def own_topics(
 ) -> tuple[TopicSpec, ...]:
     """The topics that driftline writes, with the settings that they need.
 
-    Timestamps are the broker's: retention then goes by arrival, where a record that tells of years ago would be
-    deleted within minutes. None is compacted: a reader of the events log needs every message, and one of the alerts
-    topic every revision. Alerts are kept long, and dead letters as long as the log.
+    Timestamps are the broker's: retention then goes by arrival, where a record that tells of years
+    ago would be deleted within minutes. None is compacted: a reader of the events log needs every
+    message, and one of the alerts topic every revision. Alerts are kept long, and dead letters as
+    long as the log.
     """
     common = {
         "cleanup.policy": "delete",
@@ -96,7 +101,10 @@ def own_topics(
 
 
 class TopicAdmin:
-    """Looks at topics, groups and offsets, and makes our own topics. Raises `UnavailableError` without a broker."""
+    """Looks at topics, groups and offsets, and makes our own topics.
+
+    Every call raises `UnavailableError` where no broker answers.
+    """
 
     def __init__(
         self, address: KafkaAddress, *, timeout: timedelta = timedelta(seconds=15)
@@ -120,7 +128,7 @@ class TopicAdmin:
     async def wait_for(
         self, names: Collection[str], *, every: timedelta = timedelta(seconds=2)
     ) -> Mapping[str, TopicDescription]:
-        """Return once all the topics exist. Says which are missing when that changes, and never creates one."""
+        """Return once all exist; say which are missing when that changes. Creates none."""
         told: set[str] = set()
         while True:
             found = await self.describe(names)

@@ -6,7 +6,8 @@ from __future__ import annotations
 class Watermark:
     """Follows the ranges of one partition through one assignment.
 
-    Ranges are handed out without a hole, so acknowledged ranges join by their ends and a log with gaps needs no care.
+    Ranges are handed out without a hole, so acknowledged ranges join by their ends and a log with
+    gaps needs no care.
     """
 
     def __init__(self, start: int, generation: int, committed: int | None) -> None:
