@@ -6,9 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from driftline.errors import StateError, SupersededError
 from driftline.monitor.state import StoredInstance, StoredPartition
-from driftline.store.guard import check_step, judge
+from driftline.store.guard import check_partitions, check_step, judge, superseded
 from driftline.store.protocol import Claim, DeploymentRecord, Outcome
 
 if TYPE_CHECKING:
@@ -55,9 +54,10 @@ class _Instance:
             number = min(self.expired)
             ids = self.groups.get(number, [])
             mark = number.to_bytes(4, "little")
-            while ids and done < limit:
-                name = ids.pop(0)
-                done += 1
+            some = ids[: limit - done]
+            del ids[: len(some)]
+            done += len(some)
+            for name in some:
                 if self.entries.get(name, b"")[:4] == mark:
                     del self.entries[name]
             if not ids:
@@ -205,22 +205,3 @@ class MemoryStore:
             held.apply(step)
             self._instances[step.instance] = held
         return outcome
-
-
-def superseded(digest: str) -> SupersededError:
-    """The error for a deployment that another one has replaced."""
-    return SupersededError(
-        f"deployment {digest[:12]} was replaced by a newer one; "
-        "start it with --take-over to make it current again"
-    )
-
-
-def check_partitions(stored: int, count: int) -> int:
-    """The stored count; raises StateError when it is not the wanted one."""
-    if stored != count:
-        msg = (
-            f"the events log has {stored} partitions, not {count}: "
-            "an instance's partition is its key's hash, so the number cannot change"
-        )
-        raise StateError(msg)
-    return stored

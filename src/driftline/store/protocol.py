@@ -86,7 +86,7 @@ class Checkpoints(Protocol):
     async def load_instances(
         self, keys: Sequence[InstanceKey]
     ) -> Mapping[InstanceKey, StoredInstance | InstanceStateError | None]:
-        """The same for many, in few round trips. An unreadable one is an answer among the others."""
+        """The same for many, in few round trips. An unreadable one is an answer too."""
         ...
 
     async def load_windows(self, key: InstanceKey, names: Sequence[str]) -> dict[str, bytes]:

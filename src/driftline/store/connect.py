@@ -1,0 +1,113 @@
+"""Opening a store: the connection, its timeouts, and what about the server is a danger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from driftline.store.redis_store import RedisStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from driftline.store.client import Patience
+
+log = structlog.get_logger(__name__)
+
+CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 10.0
+"""How long one answer may take. Redis answers in milliseconds; slower is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisAddress:
+    """Where Redis is and who we are there."""
+
+    url: str = field(repr=False)
+    """`redis://host:port/db`, `rediss://` for TLS, or `unix://path`; may hold name and password."""
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls_ca: Path | None = None
+    """The authorities to trust; default: the system's."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+    @property
+    def shown(self) -> str:
+        """The address without secrets, for people."""
+        parts = urlsplit(self.url)
+        if parts.scheme == "unix":
+            return parts.path
+        port = f":{parts.port}" if parts.port else ""
+        return f"{parts.hostname or 'localhost'}{port}"
+
+
+async def connect(
+    address: RedisAddress, deployment: str, *, patience: Patience | None = None
+) -> RedisStore:
+    """Open the store of a deployment.
+
+    Raises UnavailableError when Redis is not there or denies access, StateError when what is stored
+    has a format that this driftline does not read, ValueError for a malformed URL.
+    """
+    redis = build_redis(address)
+    store = RedisStore(redis, deployment, where=address.shown, patience=patience)
+    try:
+        await store.check_format()
+        store.findings = await inspect(redis)
+    except BaseException:
+        await store.close()
+        raise
+    for finding in store.findings:
+        log.warning("redis_unsafe", where=address.shown, finding=finding)
+    return store
+
+
+def build_redis(address: RedisAddress) -> Redis:
+    """A client that answers with bytes, times out, and never retries by itself."""
+    options: dict[str, Any] = {
+        "username": address.username,
+        "password": address.password,
+        "ssl_ca_certs": address.tls_ca and str(address.tls_ca),
+        "ssl_certfile": address.tls_cert and str(address.tls_cert),
+        "ssl_keyfile": address.tls_key and str(address.tls_key),
+    }
+    return Redis.from_url(
+        address.url,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        socket_keepalive=True,
+        protocol=2,
+        retry=Retry(NoBackoff(), 0),
+        client_name="driftline",
+        **{name: value for name, value in options.items() if value is not None},
+    )
+
+
+async def inspect(redis: Redis) -> tuple[str, ...]:
+    """What about the server's settings endangers the state; nothing where CONFIG is forbidden."""
+    try:
+        # One at a time: Redis 6.2 takes no more.
+        settings = await redis.config_get("maxmemory-policy")
+        settings |= await redis.config_get("appendonly")
+    except ResponseError as error:
+        log.info("redis_settings_not_readable", error=str(error))
+        return ()
+    except RedisError:
+        return ()
+    findings = []
+    policy = settings.get("maxmemory-policy", "noeviction")
+    if policy != "noeviction":
+        findings.append(
+            f"maxmemory-policy is {policy}: under pressure state is lost; set noeviction"
+        )
+    if settings.get("appendonly", "yes") != "yes":
+        findings.append("appendonly is off: a crash of Redis loses state since its last snapshot")
+    return tuple(findings)

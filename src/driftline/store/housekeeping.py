@@ -1,0 +1,114 @@
+"""The registry of instances, and the removal of what is no longer needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from driftline.model import InstanceKey
+from driftline.store import scripts
+from driftline.store.client import call
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from driftline.store.client import Client
+    from driftline.store.keys import Keys
+
+log = structlog.get_logger(__name__)
+
+COLLECTED_AT_ONCE: Final = 1_000
+"""Ids that one script looks at: some milliseconds of Redis' time."""
+FORGOTTEN_AT_ONCE: Final = 100
+TRIMMED_AT_ONCE: Final = 1_000
+
+
+class Housekeeping:
+    """Finds and removes instances and what they left behind."""
+
+    def __init__(self, client: Client, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    async def list_instances(self, stream: str | None) -> tuple[InstanceKey, ...]:
+        """The registered instances, sorted by name."""
+        if stream is None:
+            found = await self._client.one("SMEMBERS", self._keys.streams)
+            streams = sorted(name.decode() for name in found)
+        else:
+            streams = [stream]
+        answers = await self._client.run(
+            [("SMEMBERS", self._keys.instances(name)) for name in streams]
+        )
+        names = sorted(name.decode() for answer in answers for name in answer)
+        return tuple(InstanceKey.parse(name) for name in names)
+
+    async def forget(self, instances: Sequence[InstanceKey]) -> int:
+        """Remove each instance with all its keys by one script."""
+        forgotten = 0
+        for start in range(0, len(instances), FORGOTTEN_AT_ONCE):
+            some = instances[start : start + FORGOTTEN_AT_ONCE]
+            removed = await self._client.run(
+                [call(scripts.FORGET, [self._keys.of(key, "state")]) for key in some]
+            )
+            forgotten += sum(count > 0 for count in removed)
+            for key in some:
+                await self._unregister(key)
+        return forgotten
+
+    async def trim_outbox(self, key: InstanceKey, ids: Sequence[str]) -> None:
+        """Remove events from the outbox."""
+        for start in range(0, len(ids), TRIMMED_AT_ONCE):
+            some = ids[start : start + TRIMMED_AT_ONCE]
+            await self._client.one("HDEL", self._keys.of(key, "outbox"), *some)
+
+    async def collect(self, limit: int) -> int:
+        """Work through ids of expired groups, instance by instance."""
+        done = 0
+        while done < limit:
+            name = await self._client.one("SRANDMEMBER", self._keys.garbage)
+            if name is None:
+                break
+            done += await self._collect_from(InstanceKey.parse(name.decode()), limit - done)
+        return done
+
+    async def _collect_from(self, key: InstanceKey, limit: int) -> int:
+        done, groups = 0, 1
+        while groups and done < limit:
+            budget = min(limit - done, COLLECTED_AT_ONCE)
+            (answer,) = await self._client.run(
+                [call(scripts.COLLECT, [self._keys.of(key, "state")], budget)]
+            )
+            if isinstance(answer, Exception) or answer[0] != b"collected":
+                log.error("garbage_not_collected", instance=key.name, error=str(answer))
+                groups = 0
+            else:
+                done += answer[1]
+                groups = answer[2]
+        if not groups:
+            await self._withdraw(key)
+        return done
+
+    async def _withdraw(self, key: InstanceKey) -> None:
+        """Take back the announcement of garbage, unless there is new garbage meanwhile."""
+        _, left = await self._client.run(
+            [
+                ("SREM", self._keys.garbage, key.name),
+                ("TYPE", self._keys.of(key, "expired")),
+            ]
+        )
+        if left in {b"set", "set"}:
+            await self._client.one("SADD", self._keys.garbage, key.name)
+
+    async def _unregister(self, key: InstanceKey) -> None:
+        registry = self._keys.instances(key.stream)
+        lines = [("SREM", registry, key.name), ("SREM", self._keys.garbage, key.name)]
+        *_, again, left = await self._client.run(
+            [*lines, ("EXISTS", self._keys.of(key, "state")), ("SCARD", registry)]
+        )
+        if again:
+            # Its owner began anew just now.
+            await self._client.one("SADD", registry, key.name)
+        elif not left:
+            await self._client.one("SREM", self._keys.streams, key.stream)

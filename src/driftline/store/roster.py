@@ -1,0 +1,125 @@
+"""What Redis keeps of the deployment itself: who runs it, and where its partitions stand."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from driftline.errors import StateError
+from driftline.monitor.state import StoredPartition
+from driftline.store import scripts
+from driftline.store.client import call
+from driftline.store.guard import check_partitions, check_step, superseded
+from driftline.store.protocol import Claim, DeploymentRecord, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+    from driftline.monitor.state import PartitionCheckpoint
+    from driftline.store.client import Client
+    from driftline.store.keys import Keys
+
+FORMAT: Final = 1
+"""The version of everything this package writes."""
+
+
+class Deployments:
+    """Reads and writes of the deployment's own keys."""
+
+    def __init__(self, client: Client, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    async def load_partition(self, partition: int) -> StoredPartition | None:
+        """What an events partition stored last."""
+        key = self._keys.partition(partition)
+        (answer,) = await self._client.run([("HMGET", key, "offset", "blob")])
+        if isinstance(answer, Exception):
+            raise _broken_partition(partition, str(answer)) from answer
+        offset, blob = answer
+        if offset is None and blob is None:
+            return None
+        if offset is None or blob is None or not offset.isdigit():
+            raise _broken_partition(partition, f"offset is {offset!r}")
+        return StoredPartition(int(offset), blob)
+
+    async def write_partition(self, step: PartitionCheckpoint) -> Outcome:
+        """Go on from one offset to another."""
+        check_step(step.from_offset, step.to_offset)
+        start = "" if step.from_offset is None else step.from_offset
+        key = self._keys.partition(step.partition)
+        answer = await self._client.one(
+            *call(scripts.PARTITION, [key], start, step.to_offset, step.blob)
+        )
+        if answer[0] == b"broken":
+            raise _broken_partition(step.partition, answer[1].decode())
+        return Outcome(answer[0].decode())
+
+    async def claim(self, digest: str, *, started_at: int, take_over: bool) -> Claim:
+        """Make a deployment the current one."""
+        keys = [self._keys.deployment, self._keys.superseded, self._keys.format]
+        happened, replaced = await self._client.one(
+            *call(scripts.CLAIM, keys, digest, started_at, int(take_over), uuid.uuid4().hex, FORMAT)
+        )
+        if happened == b"superseded":
+            raise superseded(digest)
+        record = await self.current()
+        if record is None or record.digest != digest:
+            # Somebody else claimed it between the two calls, or all was lost.
+            raise superseded(digest)
+        return Claim(record, replaced.decode() or None, first=happened == b"first")
+
+    async def current(self) -> DeploymentRecord | None:
+        """Which deployment is the current one."""
+        digest, started_at, life = await self._client.one(
+            "HMGET", self._keys.deployment, "digest", "started_at", "life"
+        )
+        if digest is None:
+            return None
+        return DeploymentRecord(digest.decode(), int(started_at), life.decode())
+
+    async def events_partitions(self, count: int) -> int:
+        """Fix the events log's partition count."""
+        key = self._keys.events_partitions
+        await self._client.one("SET", key, count, "NX")
+        return check_partitions(int(await self._client.one("GET", key)), count)
+
+    async def check_format(self) -> None:
+        """Raise StateError if what is stored was written by a newer driftline; convert older."""
+        stored = await self._client.one("GET", self._keys.format)
+        if stored is None:
+            return
+        version = int(stored)
+        if version > FORMAT:
+            msg = (
+                f"the state in redis has format {version}, written by a newer driftline; "
+                f"this one reads up to {FORMAT}: upgrade it"
+            )
+            raise StateError(msg)
+        if version < FORMAT:
+            msg = f"the state in redis has format {version}, which no release wrote"
+            raise StateError(msg)
+
+    async def announce(self, worker: str, facts: Mapping[str, object], ttl: timedelta) -> None:
+        """Say that a worker lives."""
+        milliseconds = max(1, round(ttl.total_seconds() * 1000))
+        blob = msgspec.json.encode((worker, facts))
+        await self._client.one("SADD", self._keys.workers, worker)
+        await self._client.one("SET", self._keys.worker(worker), blob, "PX", milliseconds)
+
+    async def workers(self) -> dict[str, Mapping[str, object]]:
+        """The workers that live."""
+        members = await self._client.one("SMEMBERS", self._keys.workers)
+        names = sorted(name.decode() for name in members)
+        said = await self._client.run([("GET", self._keys.worker(name)) for name in names])
+        gone = [name for name, blob in zip(names, said, strict=True) if blob is None]
+        if gone:
+            await self._client.one("SREM", self._keys.workers, *gone)
+        return dict(msgspec.json.decode(blob) for blob in said if blob is not None)
+
+
+def _broken_partition(partition: int, reason: str) -> StateError:
+    return StateError(f"stored state of events partition {partition}: {reason}")
