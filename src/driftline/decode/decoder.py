@@ -1,0 +1,124 @@
+"""Batches of records as columns: the fast way for what is certain, the careful way for the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from driftline.decode.careful import CarefulReader, Row
+from driftline.decode.codes import RefusedError
+from driftline.decode.fast import Columns, FastReader
+from driftline.decode.layout import Kind, Layout, build_layout
+from driftline.decode.records import Decoded, Reject
+from driftline.eventlog.messages import Texts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from driftline.config.deployment import Stream
+    from driftline.decode.records import Record
+    from driftline.model import Micros, Role, SourcePartition
+
+_TEXTUAL = frozenset({Kind.CLASS, Kind.VERSION, Kind.CATEGORICAL_FEATURE})
+
+
+def build_decoder(stream: Stream, role: Role) -> Decoder:
+    """The decoder of a stream's records in one role. Raises ValueError for labels that are not declared."""
+    return Decoder(build_layout(stream.spec, role))
+
+
+class Decoder:
+    """Decodes batches of one stream in one role. Holds no state from one batch to the next."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._fast = FastReader(layout)
+        self._careful = CarefulReader(layout)
+
+    def decode(
+        self,
+        source: SourcePartition,  # noqa: ARG002 - what a record means may come to depend on it
+        records: Sequence[Record],
+        *,
+        seen_at: Micros | None,
+    ) -> Decoded:
+        """The batch as columns; never raises for a bad record.
+
+        `seen_at` is the reader's own clock: what lies more than `max_future` ahead of it is refused. None for a file.
+        """
+        taken = self._fast.read(records, seen_at)
+        filtered = taken.filtered
+        read: list[tuple[int, Row]] = []
+        rejects: list[Reject] = []
+        for place in taken.left:
+            record = records[place]
+            try:
+                row = self._careful.read(record, seen_at)
+            except RefusedError as refused:
+                rejects.append(Reject(record.offset, refused.code, refused.message))
+                continue
+            if row is None:
+                filtered.append(place)
+            else:
+                read.append((place, row))
+        columns = taken.columns
+        if columns is None or read:
+            columns = self._merge(columns, read)
+        return self._decoded(records, columns, rejects, sorted(filtered))
+
+    def _merge(self, fast: Columns | None, read: list[tuple[int, Row]]) -> Columns:
+        """All rows side by side, in the order of their records."""
+        layout = self._layout
+        rows = [row for _, row in read]
+        careful = Columns(
+            records=np.array([place for place, _ in read], np.int64),
+            ids=[row.id for row in rows],
+            times=np.array([row.at for row in rows], np.int64),
+            instances=None if layout.split is None else [row.instance for row in rows],
+            outcome=_column(layout.outcome.kind, [row.outcome for row in rows]),
+            columns=tuple(
+                _column(column.kind, [row.columns[number] for row in rows])
+                for number, column in enumerate(layout.columns)
+            ),
+        )
+        return careful if fast is None else fast.merge(careful)
+
+    def _decoded(
+        self,
+        records: Sequence[Record],
+        columns: Columns,
+        rejects: list[Reject],
+        filtered: list[int],
+    ) -> Decoded:
+        layout = self._layout
+        named = [(layout.outcome, columns.outcome)]
+        named += zip(layout.columns, columns.columns, strict=True)
+        return Decoded(
+            offsets=np.array(
+                [records[place].offset for place in columns.records.tolist()], np.int64
+            ),
+            ids=tuple(columns.ids),
+            times=columns.times,
+            numbers={column.name: came for column, came in named if isinstance(came, np.ndarray)},
+            texts={
+                column.name: encode_texts(came) for column, came in named if isinstance(came, list)
+            },
+            instances=None if columns.instances is None else encode_texts(columns.instances),
+            rejects=tuple(rejects),
+            filtered=tuple(records[place].offset for place in filtered),
+        )
+
+
+def encode_texts(column: Sequence[str | None]) -> Texts:
+    """A column of texts with each distinct one held once, in order of appearance."""
+    distinct = [text for text in dict.fromkeys(column) if text is not None]
+    codes: dict[str | None, int] = {text: code for code, text in enumerate(distinct)}
+    codes[None] = -1
+    return Texts(
+        tuple(distinct), np.fromiter(map(codes.__getitem__, column), np.int32, len(column))
+    )
+
+
+def _column(kind: Kind, came: list[Any]) -> Any:
+    return came if kind in _TEXTUAL else np.array(came, np.float64)

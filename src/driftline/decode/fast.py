@@ -1,0 +1,315 @@
+"""A whole batch at once: typed decoding and checks over columns.
+
+It takes only what is certainly right, exactly as the careful reader would; whatever it doubts it leaves to that one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import msgspec
+import numpy as np
+
+from driftline.config.fields import FieldSource
+from driftline.config.spec import canonical
+from driftline.decode import times, values
+from driftline.decode.careful import NUMERIC
+from driftline.decode.codes import RefusedError
+from driftline.decode.envelope import (
+    MAX_DEPTH,
+    MAX_VALUE,
+    UNDECODABLE,
+    is_plain,
+    key_or_header,
+    maybe_deep,
+    text_as_number,
+)
+from driftline.decode.layout import Kind
+from driftline.decode.shapes import build_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from driftline.config.fields import FieldPath
+    from driftline.decode.layout import Column, Layout
+    from driftline.decode.records import Record
+    from driftline.decode.shapes import Shape
+    from driftline.eventlog.messages import Floats, Ints
+    from driftline.model import Micros
+
+    Mask: TypeAlias = NDArray[np.bool_]
+    Found: TypeAlias = Mapping[FieldPath, Sequence[Any]]
+
+_SCALARS: Final = str | int | float | bool
+_TYPES: Final[Mapping[Kind, Any]] = {
+    Kind.ID: str | int,
+    Kind.ISO_TIME: str,
+    Kind.EPOCH_TIME: int | float,
+    Kind.NUMBER: float,
+    Kind.SCORE: float,
+    Kind.NUMERIC_FEATURE: float | bool,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """Rows side by side; `column` entries as in `Row`, numbers as arrays with NaN for None."""
+
+    records: Ints
+    """Which record each row came from, ascending."""
+    ids: list[str]
+    times: Ints
+    instances: list[str | None] | None
+    outcome: Floats | list[str | None]
+    columns: tuple[Floats | list[str | None], ...]
+
+    def take(self, kept: Mask) -> Columns:
+        """Only some of the rows."""
+        rows = np.flatnonzero(kept).tolist()
+
+        def of(column: Any) -> Any:
+            return column[kept] if isinstance(column, np.ndarray) else [column[row] for row in rows]
+
+        return Columns(
+            records=self.records[kept],
+            ids=of(self.ids),
+            times=self.times[kept],
+            instances=None if self.instances is None else of(self.instances),
+            outcome=of(self.outcome),
+            columns=tuple(map(of, self.columns)),
+        )
+
+    def merge(self, other: Columns) -> Columns:
+        """The rows of both, in the order of their records."""
+        records = np.concatenate([self.records, other.records])
+        order = np.argsort(records)
+        rows = order.tolist()
+
+        def of(mine: Any, theirs: Any) -> Any:
+            if isinstance(mine, np.ndarray):
+                return np.concatenate([mine, theirs])[order]
+            both = mine + theirs
+            return [both[row] for row in rows]
+
+        return Columns(
+            records=records[order],
+            ids=of(self.ids, other.ids),
+            times=of(self.times, other.times),
+            instances=None if self.instances is None else of(self.instances, other.instances),
+            outcome=of(self.outcome, other.outcome),
+            columns=tuple(map(of, self.columns, other.columns)),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taken:
+    """What became of a batch; records are named by their places in it."""
+
+    columns: Columns | None
+    filtered: list[int]
+    left: list[int]
+    """For the careful reader."""
+
+
+class FastReader:
+    """Reads batches by a layout."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._shape = _shape(layout)
+        self._outside = [c for c in layout.all_columns if c.field.source is not FieldSource.VALUE]
+
+    def read(self, records: Sequence[Record], seen_at: Micros | None) -> Taken:
+        """Take what is certain."""
+        everything = list(range(len(records)))
+        if self._shape is None:
+            return Taken(None, [], everything)
+        objects, taken = _decode(self._shape, [record.value for record in records])
+        if not objects:
+            return Taken(None, [], everything)
+        chosen = records if len(taken) == len(records) else [records[place] for place in taken]
+        doubt = np.zeros(len(taken), np.bool_)
+        found = {
+            **self._shape.columns(objects),
+            **{column.field: _outside(column, chosen, doubt) for column in self._outside},
+        }
+        places = np.array(taken, np.int64)
+        ours = self._is_ours(found, len(taken)) | doubt
+        columns = self._columns(places, chosen, found, doubt, seen_at)
+        sure = ours & ~doubt
+        left = set(everything) - set(places[sure | ~ours].tolist())
+        return Taken(
+            columns if sure.all() else columns.take(sure),
+            places[~ours].tolist(),
+            sorted(left),
+        )
+
+    def _is_ours(self, found: Found, count: int) -> Mask:
+        layout = self._layout
+        ours = np.ones(count, np.bool_)
+        for column, wanted in layout.where:
+            texts = _canonical(found[column.field])
+            ours &= np.fromiter((text == wanted for text in texts), np.bool_, count)
+        if layout.other is not None:
+            pairs = zip(found[layout.outcome.field], found[layout.other.field], strict=True)
+            ours &= np.fromiter((a is not None or b is None for a, b in pairs), np.bool_, count)
+        return ours
+
+    def _columns(
+        self,
+        places: Ints,
+        records: Sequence[Record],
+        found: Found,
+        doubt: Mask,
+        seen_at: Micros | None,
+    ) -> Columns:
+        layout = self._layout
+        moments = self._moments(records, found, doubt)
+        if seen_at is not None:
+            doubt |= moments > seen_at + layout.max_future
+        split = layout.split
+        return Columns(
+            records=places,
+            ids=_ids(layout.id, found[layout.id.field], doubt),
+            times=moments,
+            instances=None if split is None else _texts(split, found[split.field], doubt),
+            outcome=self._column(layout.outcome, found, doubt),
+            columns=tuple(self._column(column, found, doubt) for column in layout.columns),
+        )
+
+    def _moments(self, records: Sequence[Record], found: Found, doubt: Mask) -> Ints:
+        layout = self._layout
+        if layout.time is None:
+            stamps = np.fromiter((record.timestamp for record in records), np.int64, len(records))
+            doubt |= (stamps < 0) | (stamps > times.LAST_TIME // 1_000)
+            return np.where(doubt, 0, stamps) * 1_000
+        if layout.unit is None:
+            moments, read = times.iso_column(found[layout.time.field])
+            read &= (moments >= times.FIRST_TIME) & (moments <= times.LAST_TIME)
+        else:
+            moments, read = times.epoch_column(found[layout.time.field], layout.unit.value)
+        doubt |= ~read
+        return moments
+
+    def _column(self, column: Column, found: Found, doubt: Mask) -> Floats | list[str | None]:
+        came = found[column.field]
+        match column.kind:
+            case Kind.NUMERIC_FEATURE | Kind.NUMBER | Kind.SCORE:
+                return _numbers(column, came, doubt)
+            case Kind.BINARY:
+                texts = _texts(column, came, doubt)
+                positive = self._layout.positive
+                return np.fromiter((text == positive for text in texts), np.float64, len(texts))
+            case _:
+                return _texts(column, came, doubt)
+
+
+def _shape(layout: Layout) -> Shape | None:
+    leaves: dict[FieldPath, Any] = {}
+    for column in layout.all_columns:
+        kind = _TYPES.get(column.kind, _SCALARS)
+        if leaves.setdefault(column.field, kind) != kind:
+            return None
+    inside = {place: kind for place, kind in leaves.items() if place.source is FieldSource.VALUE}
+    return build_shape(inside)
+
+
+def _decode(shape: Shape, bodies: list[bytes | None]) -> tuple[list[Any], list[int]]:
+    """What decodes without doubt, and where it was in the batch."""
+    decode = msgspec.json.Decoder(shape.type).decode
+    plain = bytes_of = [body or b"" for body in bodies]
+    joined = b"".join(plain)
+    if not joined.isascii() or max(map(len, plain)) > MAX_VALUE:
+        bytes_of = [body if is_plain(body) else b"" for body in plain]
+    objects, taken = [], []
+    for place, body in enumerate(bytes_of):
+        try:
+            objects.append(decode(body))
+        except UNDECODABLE:
+            continue
+        taken.append(place)
+    # Each of these holds a bracket at least, so that few more than that cannot nest deep.
+    if joined.count(b"{") + joined.count(b"[") < len(taken) + MAX_DEPTH:
+        return objects, taken
+    sure = [n for n, place in enumerate(taken) if not maybe_deep(plain[place])]
+    return [objects[n] for n in sure], [taken[n] for n in sure]
+
+
+def _outside(column: Column, records: Sequence[Record], doubt: Mask) -> list[Any]:
+    """A column from keys or headers."""
+    column_values: list[Any] = []
+    for row, record in enumerate(records):
+        value: Any = None
+        try:
+            value = key_or_header(record, column.field)
+        except RefusedError:
+            doubt[row] = True
+        if value is not None and column.kind in NUMERIC:
+            value = text_as_number(value)
+            if isinstance(value, str):
+                doubt[row], value = True, None
+        column_values.append(value)
+    return column_values
+
+
+def _ids(column: Column, came: Sequence[Any], doubt: Mask) -> list[str]:
+    texts = _canonical(came)
+    if None not in texts:
+        whole = [text for text in texts if text is not None]
+        if values.all_sound(whole):
+            return whole
+    for row, text in enumerate(texts):
+        doubt[row] |= text is None or not _is_sound(column, text)
+    return [text or "" for text in texts]
+
+
+def _texts(column: Column, came: Sequence[Any], doubt: Mask) -> list[str | None]:
+    texts = _canonical(came)
+    distinct = set(texts)
+    optional = column.kind in (Kind.VERSION, Kind.CATEGORICAL_FEATURE)
+    if None in distinct and not optional:
+        doubt |= np.fromiter((text is None for text in texts), np.bool_, len(texts))
+    distinct.discard(None)
+    if not values.all_sound(known := [text for text in distinct if text is not None]):
+        bad = {text for text in known if not _is_sound(column, text)}
+        doubt |= np.fromiter((text in bad for text in texts), np.bool_, len(texts))
+        if column.kind is Kind.VERSION:
+            return [text or None for text in texts]
+    return texts
+
+
+def _is_sound(column: Column, text: str) -> bool:
+    try:
+        values.checked_text(column, text)
+    except RefusedError:
+        return False
+    return True
+
+
+def _canonical(came: Sequence[Any]) -> list[str | None]:
+    """Scalars as canonical texts, each distinct one worked out once."""
+    kinds = set(map(type, came))
+    if kinds <= {str, NoneType}:
+        return list(came)
+    if bool in kinds and len(kinds - {NoneType}) > 1:
+        # True is equal to 1, so that a table would take one for the other.
+        return [None if value is None else canonical(value) for value in came]
+    table = {value: None if value is None else canonical(value) for value in set(came)}
+    return list(map(table.__getitem__, came))
+
+
+def _numbers(column: Column, came: Sequence[Any], doubt: Mask) -> Floats:
+    try:
+        numbers = np.array(came, np.float64)
+    except OverflowError:
+        doubt[:] = True
+        return np.zeros(len(came))
+    if column.kind is not Kind.NUMERIC_FEATURE:
+        doubt |= np.isnan(numbers)
+    if column.kind is Kind.SCORE:
+        doubt |= ~((numbers >= 0) & (numbers <= 1))
+    return numbers
