@@ -52,7 +52,8 @@ class LogStyle(StrEnum):
 def configure_logs(style: LogStyle, level: str = "INFO", *, output: TextIO | None = None) -> None:
     """Send every line of this process, structlog's and the standard library's, to one output.
 
-    The output is standard error unless another is given. `level` is a standard level name.
+    The output is standard error unless another is given. `level` is a standard level name, in
+    any case.
     """
     structlog.configure(
         processors=[
@@ -77,6 +78,7 @@ def logging_config(
     Faust is given it whole, as mode would otherwise clear the root logger's handlers for its own.
     """
     stream = sys.stderr if output is None else output
+    level = level.upper()
     others = level if level == "DEBUG" else "WARNING"
     return {
         "version": 1,

