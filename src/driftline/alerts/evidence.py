@@ -1,5 +1,4 @@
-"""What an alert shows for itself: the level before and after a change, when it changed, and by how
-much."""
+"""What an alert shows for itself: a level before and after, the moment between, and by how much."""
 
 from __future__ import annotations
 
@@ -60,8 +59,7 @@ class Evidence:
 
     @property
     def effect_size(self) -> float | None:
-        """The change in pooled standard deviations (Cohen's d); None where neither side has any
-        spread."""
+        """The change in pooled standard deviations (Cohen's d); None where there is no spread."""
         return effect_size(self.before, self.after)
 
 
@@ -77,14 +75,12 @@ class Shift:
 
     @property
     def effect_size(self) -> float | None:
-        """The difference in pooled standard deviations (Cohen's d); None where neither side has any
-        spread."""
+        """The difference in pooled standard deviations (Cohen's d); None without any spread."""
         return effect_size(self.before, self.after)
 
     @property
     def p_value(self) -> float:
-        """Two-sided, of the two means being equal, by the normal approximation for independent
-        values."""
+        """Two-sided, of equal means, by the normal approximation for independent values."""
         return math.erfc(math.sqrt(statistic(self.before, self.after) / 2))
 
 
@@ -95,8 +91,7 @@ def pooled_variance(before: Sample, after: Sample) -> float:
 
 
 def effect_size(before: Sample, after: Sample) -> float | None:
-    """Cohen's d of the second sample against the first; 0 for equal means, None where there is no
-    spread at all."""
+    """Cohen's d of the second sample against the first; None where there is no spread."""
     difference = after.mean - before.mean
     if difference == 0:
         return 0.0
@@ -106,8 +101,7 @@ def effect_size(before: Sample, after: Sample) -> float | None:
 
 
 def statistic(before: Sample, after: Sample) -> float:
-    """The squared standardised difference of two means; infinite where they differ and there is no
-    spread."""
+    """The squared standardised difference of two means; infinite without any spread."""
     difference = after.mean - before.mean
     if difference == 0:
         return 0.0
@@ -119,9 +113,9 @@ def statistic(before: Sample, after: Sample) -> float:
 
 
 def rank_shifts(shifts: list[Shift], *, limit: int = 5, level: float = 1e-4) -> list[Shift]:
-    """What really moved, most first by effect size: only shifts that chance does not explain, at
-    most `limit`.
+    """What really moved, most first by effect size, at most `limit` of it.
 
+    Only shifts that chance does not explain are named.
     `level` is the chance, over all `shifts` together (Bonferroni), of naming one that did not move.
     """
     real = [shift for shift in shifts if shift.p_value * len(shifts) < level]

@@ -16,8 +16,10 @@ ID_LENGTH: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What an alert is about. At most one alert with this fingerprint lives at a time; its
-    successors share it."""
+    """What an alert is about.
+
+    At most one alert with this fingerprint lives at a time; its successors share it.
+    """
 
     instance: str
     signal: str
@@ -32,8 +34,10 @@ class Fingerprint:
         return _digest(self.instance, self.signal, self.slice, self.direction.value)
 
     def alert_id(self, opened: Trigger, incarnation: str) -> str:
-        """The id of the alert that this record opened: 20 hexadecimal digits, the same in every run
-        over the same log."""
+        """The id of the alert that this record opened: 20 hexadecimal digits.
+
+        It is the same in every run over the same log.
+        """
         return _digest(
             self.instance,
             self.signal,

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from driftline.alerts.blocks import COUNT, MID
 from driftline.alerts.evidence import Shift, statistic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from driftline.alerts.ring import Blocks, Ring
+    from driftline.alerts.blocks import Blocks
+    from driftline.alerts.ring import Ring
     from driftline.model import Micros
 
 LEAST: Final = 30
@@ -22,19 +24,18 @@ TIMES: Final = 4
 """and at least so many times the later one's: near the moment, so that an old trend does not pass
 for a shift."""
 
-_COUNT, _FIRST, _LAST, _MID = range(4)
-
 
 def shift_across(ring: Ring, series: Sequence[str], signal: str, moment: Micros) -> Shift | None:
-    """The difference across the moment, of the series that shows it most; None with too few values
-    on a side.
+    """The difference across the moment, of the series that shows it most.
+
+    None with fewer than 30 values on either side.
 
     A block on the moment counts to the side on which its mean time lies.
     """
     blocks = ring.all_blocks()
-    later = blocks.meta[_MID] >= moment
-    after, before = blocks[later], _nearest(blocks[~later], int(blocks.meta[_COUNT, later].sum()))
-    if min(int(before.meta[_COUNT].sum()), int(after.meta[_COUNT].sum())) < LEAST:
+    later = blocks.meta[MID] >= moment
+    after, before = blocks[later], _nearest(blocks[~later], int(blocks.meta[COUNT, later].sum()))
+    if min(int(before.meta[COUNT].sum()), int(after.meta[COUNT].sum())) < LEAST:
         return None
     shifts = [
         Shift(signal, name, before.merged(row), after.merged(row))
@@ -45,6 +46,6 @@ def shift_across(ring: Ring, series: Sequence[str], signal: str, moment: Micros)
 
 def _nearest(blocks: Blocks, after: int) -> Blocks:
     wanted = max(NEAR, TIMES * after)
-    from_the_end = blocks.meta[_COUNT][::-1].cumsum()
+    from_the_end = blocks.meta[COUNT][::-1].cumsum()
     taken = int(np.searchsorted(from_the_end, wanted)) + 1
     return blocks[max(len(blocks) - taken, 0) :]

@@ -35,11 +35,12 @@ class Recovery:
     """Values in `level` so far; 0 if `level` is only a first guess."""
     level: float
     score: float = 0.0
+    back: int = 0
+    """Values since the score was last 0: if it now decides, since the return (Page's estimate)."""
 
     @property
     def half(self) -> float:
-        """The distance from the reference of the alternative tested: half of the shift as it is now
-        estimated."""
+        """How far from the reference the alternative lies: half of the shift as now estimated."""
         share = max((self.level - self.reference) / self.shift, LEAST_SHARE)
         return self.shift * share / 2
 
@@ -54,4 +55,5 @@ class Recovery:
         variance = max(self.variance, (half * 1e-3) ** 2)
         self.score += count * half * (self.reference + half / 2 - mean) / variance
         self.score = max(self.score, 0.0)
+        self.back = self.back + count if self.score > 0 else 0
         return self.score > THRESHOLD

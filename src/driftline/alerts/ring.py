@@ -1,10 +1,8 @@
-"""What an alert remembers of a signal: summaries of blocks of values, fine for the recent ones,
-coarse for the old.
+"""What is remembered of a signal: summaries of blocks of values, finer for the recent ones.
 
 A ring holds `CAPACITY` blocks. Each begins as `BLOCK` values; whenever the ring is full, the older
 half is merged in pairs, so that it reaches back over the whole signal with a resolution in
-proportion to age. Means and sums of squared deviations are merged by the formula of Chan, Golub and
-LeVeque (1983), so that a large offset costs no accuracy.
+proportion to age.
 
 The state is a function of the values in order: a block is summed when it is whole, always over the
 same values in the same order, however they were cut into calls. A ring may hold several series of
@@ -13,117 +11,26 @@ equal length (the indicators of one categorical feature), which share counts and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
 
-from driftline.alerts.evidence import Sample
+from driftline.alerts.blocks import COUNT, FIRST, LAST, MID, Blocks, merge_pairs, summarise
 from driftline.errors import StateError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from driftline.alerts.blocks import Floats, Ints
+    from driftline.alerts.evidence import Sample
     from driftline.model import Micros
-
-Floats: TypeAlias = "NDArray[np.float64]"
-Ints: TypeAlias = "NDArray[np.int64]"
 
 BLOCK: Final = 32
 CAPACITY: Final = 256
 HALF: Final = CAPACITY // 2
 LIMIT: Final = 1e100
 """Larger magnitudes count as this one, so that no square overflows."""
-
-_COUNT, _FIRST, _LAST, _MID = range(4)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Blocks:
-    """Summaries of consecutive blocks of one or more series."""
-
-    means: Floats
-    """One row per series, one column per block."""
-    squares: Floats
-    """Sums of squared deviations from the block's mean, shaped as `means`."""
-    meta: Ints
-    """Four rows: number of values; least, greatest and mean event time."""
-
-    def __len__(self) -> int:
-        return int(self.meta.shape[1])
-
-    def __getitem__(self, part: slice | NDArray[np.bool_]) -> Blocks:
-        return Blocks(self.means[:, part], self.squares[:, part], self.meta[:, part])
-
-    def merged(self, row: int) -> Sample:
-        """All blocks of one series as one sample.
-
-        Raises:
-            ValueError: there is no block.
-        """
-        if not len(self):
-            msg = "a sample needs at least one block"
-            raise ValueError(msg)
-        counts = self.meta[_COUNT]
-        total = int(counts.sum())
-        origin = float(self.means[row, 0])
-        offsets = self.means[row] - origin
-        mean_offset = float((counts * offsets).sum()) / total
-        squares = float((self.squares[row] + counts * (offsets - mean_offset) ** 2).sum())
-        return Sample(
-            mean=origin + mean_offset,
-            sd=float(np.sqrt(squares / (total - 1))) if total > 1 else 0.0,
-            count=total,
-            first_at=int(self.meta[_FIRST].min()),
-            last_at=int(self.meta[_LAST].max()),
-        )
-
-
-def summarise(values: Floats, times: Ints, size: int) -> Blocks:
-    """Summaries of blocks of `size` values each; `values` has a row per series and a whole number
-    of blocks."""
-    series, length = values.shape
-    cut = values.reshape(series, length // size, size)
-    origin = cut[:, :, 0]
-    deviations = cut - origin[:, :, None]
-    offset = deviations.sum(axis=2) / size
-    deviations -= offset[:, :, None]
-    deviations *= deviations
-    stamps = times.reshape(length // size, size)
-    meta = np.empty((4, length // size), np.int64)
-    meta[_COUNT] = size
-    first = meta[_FIRST] = stamps.min(axis=1)
-    meta[_LAST] = stamps.max(axis=1)
-    meta[_MID] = first + (stamps - first[:, None]).sum(axis=1) // size
-    return Blocks(origin + offset, deviations.sum(axis=2), meta)
-
-
-def merge_pairs(blocks: Blocks, wall: int) -> Blocks:
-    """Merge neighbours in pairs, but never across the boundary before block `wall`."""
-    size = len(blocks)
-    left = np.concatenate((np.arange(0, min(wall, size), 2), np.arange(min(wall, size), size, 2)))
-    paired = np.append(left[1:], size) - left == 2  # noqa: PLR2004 - a pair
-    right = np.where(paired, left + 1, left)
-    old, new = blocks.meta[:, left], blocks.meta[:, right]
-    other = np.where(paired, new[_COUNT], 0)
-    count = old[_COUNT] + other
-    share = other / count
-    difference = blocks.means[:, right] - blocks.means[:, left]
-    squares = blocks.squares[:, left] + np.where(paired, blocks.squares[:, right], 0.0)
-    meta = np.stack(
-        (
-            count,
-            np.minimum(old[_FIRST], new[_FIRST]),
-            np.maximum(old[_LAST], new[_LAST]),
-            old[_MID] + np.rint((new[_MID] - old[_MID]) * share).astype(np.int64),
-        )
-    )
-    return Blocks(
-        blocks.means[:, left] + difference * share,
-        squares + difference**2 * (old[_COUNT] * share),
-        meta,
-    )
 
 
 class RingState(msgspec.Struct, frozen=True, array_like=True):
@@ -140,8 +47,7 @@ class RingState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Ring:
-    """Block summaries of one or more series, the unfinished block, and where the present level
-    began."""
+    """Block summaries of one or more series, and where the present level began."""
 
     def __init__(self, series: int) -> None:
         self._means = np.empty((series, CAPACITY))
@@ -168,7 +74,7 @@ class Ring:
     @property
     def count(self) -> int:
         """The number of values it has been given."""
-        return int(self.blocks.meta[_COUNT].sum()) + self.unfinished
+        return int(self.blocks.meta[COUNT].sum()) + self.unfinished
 
     @property
     def blocks(self) -> Blocks:
@@ -238,10 +144,16 @@ class Ring:
         )
 
     def sample(self, row: int, start: int, stop: int | None = None) -> Sample | None:
-        """The values from block `start` up to `stop` (default: all there are); None if there are
-        none."""
+        """The values from block `start` to before `stop` (else all); None if there are none."""
         part = self.all_blocks()[start:stop]
         return part.merged(row) if len(part) else None
+
+    def boundary_back(self, values: int) -> int:
+        """The boundary before the last `values` values in whole blocks, but never before the
+        mark."""
+        from_the_end = self.blocks.meta[COUNT][::-1].cumsum()
+        blocks = max(int(np.searchsorted(from_the_end, values, side="right")), 1)
+        return max(self._size - blocks, self.mark)
 
     def boundary_at(self, boundary: int) -> Micros:
         """The event time at the boundary before a block: the first of what follows it.
@@ -252,9 +164,9 @@ class Ring:
         meta = self.all_blocks().meta
         last = meta.shape[1] - 1
         after = min(boundary, last)
-        if after == 0 or meta[_LAST, after - 1] <= meta[_FIRST, after]:
-            return int(meta[_FIRST, after])
-        return int(meta[_MID, after - 1] + meta[_MID, after]) // 2
+        if after == 0 or meta[LAST, after - 1] <= meta[FIRST, after]:
+            return int(meta[FIRST, after])
+        return int(meta[MID, after - 1] + meta[MID, after]) // 2
 
     def snapshot(self) -> RingState:
         """All of the ring."""
@@ -289,8 +201,8 @@ class Ring:
         _require(series == 0 or rest.shape[1] == rest_times.size < BLOCK, "unfinished block")
         _require(last.shape[1] == min(series, 1), "latest value")
         _require(0 <= state.mark <= size, "mark")
-        _require(bool((meta[_COUNT] > 0).all()), "counts")
-        _require(bool((meta[_FIRST] <= meta[_LAST]).all()), "times")
+        _require(bool((meta[COUNT] > 0).all()), "counts")
+        _require(bool((meta[FIRST] <= meta[LAST]).all()), "times")
         finite = all(bool(np.isfinite(part).all()) for part in (means, squares, rest, last))
         _require(finite and bool((squares >= 0).all()), "numbers")
         ring._means[:, :size] = means

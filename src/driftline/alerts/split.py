@@ -1,5 +1,4 @@
-"""Where a level changed: the boundary between two blocks with the largest standardised difference
-of means.
+"""Where a level changed: between the two blocks where the means of before and after differ most.
 
 Hawkins, D. M. (1977), Testing a Sequence of Observations for a Shift in Location, JASA 72; the
 statistic here is the square of his, with the variance within the two parts.
@@ -13,11 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from driftline.alerts.blocks import COUNT
 from driftline.alerts.evidence import REAL, Sample
 from driftline.model import Direction
 
 if TYPE_CHECKING:
-    from driftline.alerts.ring import Blocks, Floats, Ring
+    from driftline.alerts.blocks import Blocks, Floats
+    from driftline.alerts.ring import Ring
     from driftline.model import Micros
 
 MIN_BEFORE: Final = 64
@@ -104,8 +105,9 @@ def _without(sample: Sample, value: Sample) -> Sample:
 
 
 def find_split(ring: Ring, *, row: int | None = None) -> Split | None:
-    """The best split since the ring's mark, over all series or in one of them; None where there is
-    one block or none.
+    """The best split since the ring's mark, over all series or in one of them.
+
+    None where there is one block or none.
 
     The earlier part has at least 64 values and the later one 16; where no boundary allows that, any
     will do.
@@ -126,7 +128,7 @@ def find_split(ring: Ring, *, row: int | None = None) -> Split | None:
 
 
 def _statistics(blocks: Blocks) -> Floats:
-    counts = blocks.meta[0]
+    counts = blocks.meta[COUNT]
     total = int(counts.sum())
     # Around the overall mean no sum is large beside the differences that it is to show; taking the
     # first mean off before keeps a constant series exactly constant.

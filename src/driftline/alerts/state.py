@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from driftline.alerts.alert import Alert  # noqa: TC001 - read at run time by msgspec
+from driftline.alerts.evidence import Sample  # noqa: TC001 - read at run time by msgspec
 from driftline.alerts.lifecycle import AlertState
 from driftline.alerts.ring import Ring, RingState
 from driftline.errors import StateError
@@ -21,7 +22,7 @@ class Ended:
     """What is remembered of the alert that recovered last."""
 
     indicator: str
-    reference: float
+    reference: Sample
     rows_left: int
     """For so many more values a detector's alarm without a new shift belongs to that alert."""
 
@@ -51,12 +52,12 @@ def decode_state(blob: bytes, instance: str, signal: str) -> tuple[TrackState, R
     """The state, and the ring in it.
 
     Raises:
-        StateError: it does not decode, contradicts itself, is of another version, or another signal's.
+        StateError: it does not decode, contradicts itself, or is of another version or signal.
     """
     try:
         version = msgspec.msgpack.decode(blob, type=_Version).version
         if version != VERSION:
-            msg = f"{instance}/{signal}: stored track has version {version}; this driftline reads {VERSION}"
+            msg = f"{instance}/{signal}: stored track has version {version}, not {VERSION}"
             raise StateError(msg)
         state = msgspec.msgpack.decode(blob, type=TrackState)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

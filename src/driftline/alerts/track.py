@@ -13,7 +13,7 @@ from driftline.alerts.identity import Fingerprint
 from driftline.alerts.lifecycle import Reason
 from driftline.alerts.moved import shift_across
 from driftline.alerts.recovery import SETTLING, Recovery
-from driftline.alerts.ring import BLOCK, Blocks, Ring
+from driftline.alerts.ring import BLOCK, Ring
 from driftline.alerts.split import Finding, find_change, find_split
 from driftline.alerts.state import Ended, TrackState, decode_state, encode_state
 from driftline.model import Direction, SignalKind
@@ -21,8 +21,8 @@ from driftline.model import Direction, SignalKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from driftline.alerts.blocks import Blocks, Floats, Ints
     from driftline.alerts.evidence import Sample
-    from driftline.alerts.ring import Floats, Ints
     from driftline.config.watches import Watch
     from driftline.model import Alarm, InstanceKey, Micros
 
@@ -57,8 +57,7 @@ class SignalTrack:
         return self._alert is not None
 
     def extend(self, series: Mapping[str, Floats], times: Ints) -> list[AlertChange]:
-        """Learn the next values, all finite and present, with their event times, in the order of
-        the log.
+        """Learn the next values, finite and none missing, with their event times, in log order.
 
         `series` holds "" for a plain signal, or one column of 0 and 1 per indicator of a
         categorical feature, all as long as `times`. A change has as its `row` the index at which it
@@ -96,8 +95,8 @@ class SignalTrack:
             return []
         if self._alert is not None:
             return self._hear(self._alert, alarm, incarnation)
-        finding = find_change(self._ring, self._series_row(alarm.indicator))
-        if self._is_echo(finding):
+        finding = self._find(alarm)
+        if finding is None:
             return []
         if not self._counts(finding.direction):
             if finding.real:
@@ -106,8 +105,7 @@ class SignalTrack:
         return [self._open(finding, alarm, incarnation)]
 
     def shift_at(self, moment: Micros) -> Shift | None:
-        """How much the signal differs across a moment of event time; None with fewer than 30 values
-        on either side."""
+        """How much the signal differs across a moment; None with under 30 values on a side."""
         return shift_across(self._ring, self._series, self._watch.signal, moment)
 
     def end(self, reason: Reason, at: Micros) -> AlertChange | None:
@@ -177,22 +175,31 @@ class SignalTrack:
 
     # Opening.
 
-    def _is_echo(self, finding: Finding) -> bool:
-        """Whether an alarm is that of the way back, which belongs to the alert that just ended.
+    def _find(self, alarm: Alarm) -> Finding | None:
+        """The change that an alarm speaks of; None for the way back of the alert that ended."""
+        finding = find_change(self._ring, self._series_row(alarm.indicator))
+        ended = self._ended
+        if ended is None:
+            return finding
+        same = self._series[finding.row] == ended.indicator
+        if finding.real and not (same and _leads_back(finding, ended.reference)):
+            return finding
+        if finding.real:
+            self._ring.mark = finding.boundary
+        # No new shift, but the level may have settled somewhere else than at the reference.
+        row = self._series_row(ended.indicator)
+        level = self._ring.sample(row, self._ring.mark)
+        if level is None or statistic(ended.reference, level) < REAL:
+            return None
+        return self._since_mark(row, ended.reference, level)
 
-        It is, unless the ring shows a new and real shift away from that alert's reference.
-        """
-        if self._ended is None:
-            return False
-        if not finding.real:
-            return True
-        reference = self._ended.reference
-        away = abs(finding.after.mean - reference) > abs(finding.before.mean - reference)
-        return self._series[finding.row] == self._ended.indicator and not away
+    def _since_mark(self, row: int, before: Sample, after: Sample) -> Finding:
+        mark = self._ring.mark
+        at = self._ring.boundary_at(mark)
+        return Finding(row=row, boundary=mark, real=True, before=before, after=after, change_at=at)
 
     def _counts(self, direction: Direction) -> bool:
-        """Whether a move this way is an alert: a categorical feature has no ways, and no move is
-        none."""
+        """Whether a move this way is an alert; any is for a categorical feature."""
         if direction is Direction.BOTH:
             return False
         wanted = self._watch.direction
@@ -231,8 +238,7 @@ class SignalTrack:
         return self._tell(alert, alarm.trigger.at)
 
     def _test(self, finding: Finding) -> Recovery:
-        """The recovery test from here on: blocks that are whole are known, the unfinished one is
-        yet to come."""
+        """The recovery test from here on, fed with whole blocks: the unfinished one is to come."""
         known = self._ring.blocks[finding.boundary :]
         sample = known.merged(finding.row) if len(known) else None
         return Recovery(
@@ -258,8 +264,7 @@ class SignalTrack:
         return [self._tell(alert, alarm.trigger.at)] if news else []
 
     def _look(self, alert: Alert) -> Finding | None:
-        """Where the level stands now, against the reference: since its latest real shift, if there
-        was another."""
+        """Where the level stands now, against the reference: since its latest real shift."""
         row = self._series_row(alert.indicator)
         split = find_split(self._ring, row=row)
         real = split is not None and split.statistic >= REAL
@@ -297,18 +302,18 @@ class SignalTrack:
     def _recover(
         self, at: Micros, *, row: int | None, finding: Finding | None = None
     ) -> AlertChange:
-        """End the living alert where its level came back, and remember it for the detector's own
-        late alarm."""
+        """End the living alert where its level came back, and remember it for late alarms."""
         alert = self._living()
-        found = finding or self._look(alert)
-        if found is not None:
-            if found.real:
-                _refresh(alert, self._ring.sample(found.row, self._ring.mark, found.boundary))
-            alert.evidence = replace(alert.evidence, now=found.after)
-            self._ring.mark = found.boundary
+        series = self._series_row(alert.indicator)
+        boundary = (
+            self._ring.boundary_back(alert.recovery.back) if finding is None else finding.boundary
+        )
+        _refresh(alert, self._ring.sample(series, self._ring.mark, boundary))
+        alert.evidence = replace(alert.evidence, now=self._ring.sample(series, boundary))
+        self._ring.mark = boundary
         self._ended = Ended(
             indicator=alert.indicator,
-            reference=alert.evidence.before.mean,
+            reference=alert.evidence.before,
             rows_left=max(SETTLING, min(alert.rows, LONGEST_ECHO)),
         )
         return self._finish(alert, Reason.RECOVERED, at, row=row)
@@ -352,6 +357,12 @@ class SignalTrack:
             msg = f"{self._watch.signal}: no alert lives"
             raise RuntimeError(msg)
         return self._alert
+
+
+def _leads_back(finding: Finding, reference: Sample) -> bool:
+    """Whether the later level lies no further from the reference than the earlier one."""
+    before, after = finding.before.mean, finding.after.mean
+    return abs(after - reference.mean) <= abs(before - reference.mean)
 
 
 def _beyond(alert: Alert, finding: Finding) -> bool:

@@ -1,0 +1,157 @@
+"""The one sentence of an alert that a person reads."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from driftline.alerts.lifecycle import Reason
+from driftline.model import SECOND, Direction, SignalKind, to_datetime
+
+if TYPE_CHECKING:
+    from driftline.alerts.alert import AlertChange
+    from driftline.alerts.evidence import Evidence
+    from driftline.model import Micros
+
+NAME_LENGTH: Final = 60
+"""Names come from data: what is longer is cut."""
+DAY: Final = 86_400
+
+_UNITS: Final = ((2 * DAY, DAY, " days"), (7_200, 3_600, " h"), (120, 60, " min"))
+_SUBJECTS: Final = {
+    "prediction": "share of positive predictions",
+    "label": "share of positive labels",
+    "label_delay": "label delay",
+    "loss.absolute": "absolute loss",
+    "loss.squared": "squared loss",
+}
+_OTHER_ENDS: Final = {
+    Reason.ACCEPTED: "was accepted as the new normal",
+    Reason.SUPERSEDED: "belongs to a model version that another has replaced",
+    Reason.WITHDRAWN: "is no longer watched",
+    Reason.EXPIRED: "fired for as long as an alert may",
+}
+
+
+def summarise_change(change: AlertChange, *, labelled: bool) -> str:
+    """What moved, from where to where, when, and by how many values it is known; or how it ended.
+
+    `labelled` says that the signal's values are labelled outcomes.
+    """
+    name = subject(change.signal, change.kind, change.indicator)
+    moved = _moved(change)
+    if change.reason is None:
+        values = "labelled outcomes" if labelled else "values"
+        now = _now(change)
+        count = (change.evidence.now or change.evidence.after).count
+        return f"{name} {moved}; {now}{count:,} {values} since"
+    if change.reason is Reason.RECOVERED:
+        return f"{name} {_recovered(change)}; it {_past(moved)}"
+    return f"{name} {moved}; the alert ended: it {_OTHER_ENDS[change.reason]}"
+
+
+def subject(signal: str, kind: SignalKind, indicator: str = "") -> str:
+    """The signal as a person would call it, safe to print and of bounded length."""
+    if kind is SignalKind.CATEGORICAL:
+        return f"share of {clean(signal.removeprefix('feature.'))} = {clean(indicator)}"
+    if signal.startswith("missing."):
+        return f"share of missing values of {clean(signal.removeprefix('missing.'))}"
+    if kind is SignalKind.BINARY or signal not in ("prediction", "label"):
+        signal = _SUBJECTS.get(signal, signal)
+    return clean(signal.removeprefix("feature."))
+
+
+def clean(name: str) -> str:
+    """A name from data without control or direction characters, cut to 60 characters."""
+    printable = "".join(char if char.isprintable() else "?" for char in name[: NAME_LENGTH + 1])
+    return printable if len(printable) <= NAME_LENGTH else printable[: NAME_LENGTH - 1] + "…"
+
+
+def levels(values: list[float], signal: str, kind: SignalKind) -> list[str]:
+    """Levels of one signal as a person writes them: with as many digits as tell them apart.
+
+    Shares are in percent, a label delay in the largest unit that fits, all else in its own unit.
+    """
+    if signal == "label_delay":
+        return _durations(values)
+    if kind is SignalKind.UNBOUNDED:
+        return _numbers(values)
+    return [f"{text} %" for text in _rounded([100 * value for value in values], least=1)]
+
+
+def _moved(change: AlertChange) -> str:
+    evidence = change.evidence
+    before, after = levels([evidence.before.mean, evidence.after.mean], change.signal, change.kind)
+    verb = "fell" if evidence.direction is Direction.DOWN else "rose"
+    when = moment(evidence.change_at, evidence)
+    return f"{verb} from {before} to {after}{_size(change)} around {when}"
+
+
+def _past(moved: str) -> str:
+    return (
+        "had risen" + moved.removeprefix("rose")
+        if moved.startswith("rose")
+        else ("had fallen" + moved.removeprefix("fell"))
+    )
+
+
+def _now(change: AlertChange) -> str:
+    """Where the level went from there, if it went anywhere."""
+    if change.evidence.now is None:
+        return ""
+    return "now " + levels([change.evidence.now.mean], change.signal, change.kind)[0] + ", "
+
+
+def _recovered(change: AlertChange) -> str:
+    evidence = change.evidence
+    now = evidence.now or evidence.before
+    at, reference = levels([now.mean, evidence.before.mean], change.signal, change.kind)
+    near = abs(now.mean - evidence.before.mean) <= abs(evidence.absolute_change) / 2
+    verb = "is back at" if near else "is at"
+    return f"{verb} {at} (reference {reference}) since {moment(now.first_at, evidence)}"
+
+
+def _size(change: AlertChange) -> str:
+    parts = []
+    ratio = change.evidence.relative_change
+    same_sign = change.evidence.before.mean * change.evidence.after.mean > 0
+    if ratio is not None and same_sign and abs(ratio) < 100:  # noqa: PLR2004 - 10,000 % tells nothing
+        parts.append(f"{100 * ratio:+,.0f} %")
+    effect = change.evidence.effect_size
+    if change.kind is SignalKind.UNBOUNDED and effect is not None:
+        parts.append(f"{abs(effect):.2g} standard deviations")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def moment(at: Micros, evidence: Evidence) -> str:
+    """The day, or the minute where the evidence spans less than two days, UTC."""
+    when = to_datetime(at)
+    if evidence.after.last_at - evidence.before.first_at >= 2 * DAY * SECOND:
+        return f"{when:%Y-%m-%d}"
+    return f"{when:%Y-%m-%d %H:%M} UTC"
+
+
+def _durations(seconds: list[float]) -> list[str]:
+    largest = max(map(abs, seconds))
+    size, unit = next(((size, unit) for least, size, unit in _UNITS if largest >= least), (1, " s"))
+    return [f"{text}{unit}" for text in _rounded([one / size for one in seconds], least=1)]
+
+
+def _numbers(values: list[float]) -> list[str]:
+    largest = max(map(abs, values))
+    if largest != 0 and not 1e-4 <= largest < 1e15:  # noqa: PLR2004 - beyond, powers of ten read better
+        return [f"{value:.4g}" for value in values]
+    return _rounded(values, least=2 - _magnitude(largest))
+
+
+def _rounded(values: list[float], *, least: int) -> list[str]:
+    """The values with `least` decimals (negative: tens, hundreds), more if they differ little."""
+    spread = max(values) - min(values)
+    decimals = least if spread == 0 else max(least, min(1 - _magnitude(spread), least + 6))
+    texts = [f"{round(value, decimals):,.{max(decimals, 0)}f}" for value in values]
+    whole = all("." in text and not text.partition(".")[2].strip("0") for text in texts)
+    return [text.partition(".")[0] for text in texts] if whole else texts
+
+
+def _magnitude(value: float) -> int:
+    return math.floor(math.log10(abs(value))) if value else 0
