@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import entry_points
@@ -65,7 +66,7 @@ class KswinSpec(DetectorSettings):
     """KSWIN (Raab et al., 2020): a Kolmogorov-Smirnov test of new values against older ones."""
 
     kind: Literal["kswin"]
-    alpha: Share = 0.0000001
+    alpha: Share = 1e-6
     window_size: Annotated[int, Field(ge=4, le=10_000)] = 300
     stat_size: Annotated[int, Field(ge=2, le=5_000)] = 100
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
@@ -87,8 +88,10 @@ class PageHinkleySpec(DetectorSettings):
     kind: Literal["page-hinkley"]
     min_instances: Count = 30
     delta: Annotated[float, Field(ge=0, le=1e9)] = 0.05
-    threshold: Annotated[float, Field(gt=0, le=1e12)] = 120.0
-    alpha: Annotated[float, Field(gt=0, le=1)] = 0.9999
+    threshold: Annotated[float, Field(gt=0, le=1e12)] = 100.0
+    alpha: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """How much of the sum is kept from value to value. Below 1 (River: 0.9999) the sum forgets the
+    `delta` subtracted from it too, and wanders over any threshold in time."""
     mode: Literal["up", "down", "both"] = "both"
 
 
@@ -115,8 +118,10 @@ class EddmSpec(DetectorSettings):
 
     kind: Literal["eddm"]
     warm_start: Count = 300
-    alpha: Share = 0.8
-    beta: Share = 0.7
+    alpha: Share = 0.9
+    """Warn when the distance is below this share of its best."""
+    beta: Share = 0.8
+    """Alarm when it is below this one."""
 
     @model_validator(mode="after")
     def _warns_first(self) -> Self:
@@ -147,7 +152,7 @@ class HddmWSpec(DetectorSettings):
     kind: Literal["hddm-w"]
     drift_confidence: Share = 0.00001
     warning_confidence: Share = 0.0001
-    lambda_val: Share = 0.05
+    lambda_val: Share = 0.003
     """The weight of the newest value."""
     two_sided_test: bool = False
     """Alarm on a falling error rate too."""
@@ -166,12 +171,16 @@ class FhddmSpec(DetectorSettings):
     binary_only: ClassVar[bool] = True
 
     kind: Literal["fhddm"]
-    sliding_window_size: Annotated[int, Field(ge=2, le=100_000)] = 200
-    confidence_level: Share = 0.0000001
+    sliding_window_size: Annotated[int, Field(ge=2, le=100_000)] = 500
+    confidence_level: Share = 1e-8
     short_window_size: Annotated[int, Field(ge=1, le=100_000)] | None = None
 
     @model_validator(mode="after")
-    def _the_short_window_is_shorter(self) -> Self:
+    def _can_fire(self) -> Self:
+        least = math.floor(-math.log(self.confidence_level) / 2) + 1
+        if self.sliding_window_size < least:
+            message = f"should be at least {least} for this confidence_level, or it never fires"
+            refuse_all([("sliding_window_size", message)])
         if self.short_window_size is not None:
             return _ordered(self, "short_window_size", "sliding_window_size")
         return self

@@ -107,16 +107,30 @@ def _check(state: AdwinState, max_buckets: int) -> _Counts:
     for row in reversed(state.rows):  # two buckets of a row become one of the next
         entered = len(row.totals) + 2 * entered
         made += entered
-    totals = [total for row in state.rows for total in row.totals]
-    variances = [variance for row in state.rows for variance in row.variances]
-    most = LIMIT * max(entered, 1)
+    _check_sums(state, most=LIMIT * max(entered, 1))
+    return _Counts(entered, made)
+
+
+def _check_sums(state: AdwinState, most: float) -> None:
+    """Raise StateError unless the buckets are parts of the whole, but for rounding."""
+    buckets = [
+        (2**i, total, variance)
+        for i, row in enumerate(state.rows)
+        for total, variance in zip(row.totals, row.variances, strict=True)
+    ]
+    totals = [total for _, total, _ in buckets]
+    variances = [variance for _, _, variance in buckets]
     require(bounded(state.total, *totals, low=-most, high=most), "finite sums")
     require(bounded(state.variance, *variances, low=0, high=4 * LIMIT * most), "finite variances")
     scale = max(1.0, math.fsum(map(abs, totals)))
-    require(abs(math.fsum(totals) - state.total) <= _TOLERANCE * scale, "the buckets' sums add up")
-    slack = _TOLERANCE * max(1.0, state.variance)
-    require(math.fsum(variances) <= state.variance + slack, "parts vary less than the whole")
-    return _Counts(entered, made)
+    require(abs(math.fsum(totals) - state.total) <= _TOLERANCE * scale, "sums that add up")
+    mean = state.total / max(1, sum(size for size, _, _ in buckets))
+    between = math.fsum(size * (total / size - mean) ** 2 for size, total, _ in buckets)
+    # Squares of what is far from 0 lose the digits in which they differ.
+    lost = _TOLERANCE**2 * math.fsum(total * (total / size) for size, total, _ in buckets)
+    slack = _TOLERANCE * max(1.0, state.variance) + lost
+    whole = math.fsum(variances) + between
+    require(abs(whole - state.variance) <= slack, "variances that add up")
 
 
 def _unpack(blob: bytes) -> AdwinState:

@@ -53,12 +53,12 @@ class FhddmCodec:
         """A detector with this window and these counts."""
         window, length = state.window, len(state.window)
         require(1 <= length < self._size and max(window) <= 1, "the window holds 0 and 1")
-        full = length == self._size - 1  # a full window gives up its oldest value at once
-        short = sum(window[length - self._short :]) if self._short else 0
-        most, most_short = (self._size, self._short) if full else (0, 0)
-        least, least_short = (sum(window), short) if full else (0, 0)
-        require(least <= state.best <= most, "the best count covers the window")
-        require(least_short <= state.best_short <= most_short, "the best short count covers it")
+        if state.best or state.best_short:
+            # A full window gives up its oldest value at once.
+            require(length == self._size - 1, "only a full window is compared")
+            newest = sum(window[length - self._short :]) if self._short else 0
+            require(sum(window) <= state.best <= self._size, "the best count covers the window")
+            require(newest <= state.best_short <= self._short, "the best short count covers it")
         detector = self.make()
         detector._sliding_window.extend(map(float, window))
         detector.n_one = float(sum(window))
