@@ -82,34 +82,35 @@ def summarise(values: Floats, times: Ints, size: int) -> Blocks:
     stamps = times.reshape(length // size, size)
     meta = np.empty((4, length // size), np.int64)
     meta[COUNT] = size
-    first = meta[FIRST] = stamps.min(axis=1)
-    meta[LAST] = stamps.max(axis=1)
+    # Times in order, as most are, need no search.
+    ordered = bool((times[1:] >= times[:-1]).all())
+    first = meta[FIRST] = stamps[:, 0] if ordered else stamps.min(axis=1)
+    meta[LAST] = stamps[:, -1] if ordered else stamps.max(axis=1)
     meta[MID] = first + (stamps - first[:, None]).sum(axis=1) // size
     return Blocks(origin + offset, deviations.sum(axis=2), meta)
 
 
-def merge_pairs(blocks: Blocks, wall: int) -> Blocks:
-    """Merge neighbours in pairs, but never across the boundary before block `wall`."""
-    size = len(blocks)
-    left = np.concatenate((np.arange(0, min(wall, size), 2), np.arange(min(wall, size), size, 2)))
-    paired = np.append(left[1:], size) - left == 2  # noqa: PLR2004 - a pair
-    right = np.where(paired, left + 1, left)
-    old, new = blocks.meta[:, left], blocks.meta[:, right]
-    other = np.where(paired, new[COUNT], 0)
-    count = old[COUNT] + other
-    share = other / count
-    difference = blocks.means[:, right] - blocks.means[:, left]
-    squares = blocks.squares[:, left] + np.where(paired, blocks.squares[:, right], 0.0)
-    meta = np.stack(
-        (
-            count,
-            np.minimum(old[FIRST], new[FIRST]),
-            np.maximum(old[LAST], new[LAST]),
-            old[MID] + np.rint((new[MID] - old[MID]) * share).astype(np.int64),
-        )
-    )
+def merge_pairs(blocks: Blocks) -> Blocks:
+    """Neighbours merged in pairs; the last of an odd number stays as it is."""
+    even = len(blocks) // 2 * 2
+    left, right = blocks[:even:2], blocks[1:even:2]
+    count = left.meta[COUNT] + right.meta[COUNT]
+    share = right.meta[COUNT] / count
+    difference = right.means - left.means
+    meta = np.empty((4, even // 2), np.int64)
+    meta[COUNT] = count
+    np.minimum(left.meta[FIRST], right.meta[FIRST], out=meta[FIRST])
+    np.maximum(left.meta[LAST], right.meta[LAST], out=meta[LAST])
+    meta[MID] = left.meta[MID] + np.rint((right.meta[MID] - left.meta[MID]) * share)
+    between = difference * difference * (left.meta[COUNT] * share)
+    merged = Blocks(left.means + difference * share, left.squares + right.squares + between, meta)
+    return merged if even == len(blocks) else join(merged, blocks[even:])
+
+
+def join(first: Blocks, second: Blocks) -> Blocks:
+    """One stretch of blocks after another."""
     return Blocks(
-        blocks.means[:, left] + difference * share,
-        squares + difference**2 * (old[COUNT] * share),
-        meta,
+        np.concatenate((first.means, second.means), axis=1),
+        np.concatenate((first.squares, second.squares), axis=1),
+        np.concatenate((first.meta, second.meta), axis=1),
     )

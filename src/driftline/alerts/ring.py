@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from driftline.alerts.blocks import COUNT, FIRST, LAST, MID, Blocks, merge_pairs, summarise
+from driftline.alerts.blocks import COUNT, FIRST, LAST, MID, Blocks, join, merge_pairs, summarise
 from driftline.errors import StateError
 
 if TYPE_CHECKING:
@@ -119,7 +119,11 @@ class Ring:
             self.last_at = int(times[-1])
 
     def _thin(self) -> None:
-        older = merge_pairs(self.blocks[:HALF], self.mark)
+        # Two levels are never merged into one block.
+        wall = self.mark if self.mark < HALF else 0
+        older = merge_pairs(self.blocks[wall:HALF])
+        if wall:
+            older = join(merge_pairs(self.blocks[:wall]), older)
         kept = len(older)
         for target, merged in (
             (self._means, older.means),
@@ -137,11 +141,7 @@ class Ring:
         if not self._rest_times.size:
             return whole
         last = summarise(np.ascontiguousarray(self._rest), self._rest_times, self._rest_times.size)
-        return Blocks(
-            np.concatenate((whole.means, last.means), axis=1),
-            np.concatenate((whole.squares, last.squares), axis=1),
-            np.concatenate((whole.meta, last.meta), axis=1),
-        )
+        return join(whole, last)
 
     def sample(self, row: int, start: int, stop: int | None = None) -> Sample | None:
         """The values from block `start` to before `stop` (else all); None if there are none."""
@@ -149,8 +149,7 @@ class Ring:
         return part.merged(row) if len(part) else None
 
     def boundary_back(self, values: int) -> int:
-        """The boundary before the last `values` values in whole blocks, but never before the
-        mark."""
+        """The boundary before the last so many values in whole blocks, not before the mark."""
         from_the_end = self.blocks.meta[COUNT][::-1].cumsum()
         blocks = max(int(np.searchsorted(from_the_end, values, side="right")), 1)
         return max(self._size - blocks, self.mark)

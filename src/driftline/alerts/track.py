@@ -153,6 +153,8 @@ class SignalTrack:
         if set(names) != set(self._series):
             msg = f"{self._watch.signal}: series {names} do not continue {self._series}"
             raise ValueError(msg)
+        if len(names) == 1:
+            return np.asarray(series[names[0]], np.float64).reshape(1, -1)
         return np.stack([np.asarray(series[name], np.float64) for name in self._series])
 
     def _recovered_at(self, blocks: Blocks) -> int | None:
