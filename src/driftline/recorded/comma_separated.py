@@ -1,0 +1,154 @@
+"""CSV with a header, also gzipped: numbers and booleans are told from text by their column."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from driftline.recorded.arrow import to_records
+from driftline.recorded.recording import CHUNK, RecordingError, open_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+    from driftline.recorded.recording import JsonRecord
+
+_BLOCK: Final = 1 << 20
+_MISFIT: Final = re.compile(r"In CSV column #(\d+): .*?invalid value '(.*)'", re.DOTALL)
+_BOOLEANS: Final = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
+_LONG_INTEGER: Final = re.compile(r"[-+]?\d{16,}")
+
+
+class CsvRecording:
+    """A CSV file. Each column is integers, numbers, true/false or text, as all of it fits.
+
+    Times and dates are text, as in the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._names = self._header()
+        self._types: dict[str, Any] | None = None
+        self._count = 0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The header's names."""
+        return tuple(filter(None, self._names))
+
+    def count(self) -> int:
+        """How many records there are; reads the file once."""
+        self._resolve()
+        return self._count
+
+    def records(self, only: Collection[str] | None = None) -> Iterator[list[JsonRecord]]:
+        """See `Recording.records`."""
+        types = self._resolve()
+        wanted = [name for name in self.columns if only is None or name in only]
+        for batch in self._batches(types, wanted):
+            for begin in range(0, batch.num_rows, CHUNK):
+                yield to_records(batch.slice(begin, CHUNK), empty_is_absent=True)
+
+    def _header(self) -> list[str]:
+        with open_bytes(self.path) as file:
+            text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+            try:
+                names = next(csv.reader(text), [])
+            except (UnicodeDecodeError, csv.Error, OSError, EOFError) as error:
+                raise RecordingError(self.path, f"the header is not readable: {error}") from error
+        if not any(names):
+            raise RecordingError(self.path, "has no header; the first row should name the columns")
+        twice = sorted({name for name in names if name and names.count(name) > 1})
+        if twice:
+            message = f"the header names a column more than once: {', '.join(twice)}"
+            raise RecordingError(self.path, message)
+        return names
+
+    def _resolve(self) -> dict[str, Any]:
+        """Find each column's type: the narrowest, widened where a value does not fit.
+
+        Arrow's own guess looks at the first block only, and would rewrite times.
+        """
+        if self._types is not None:
+            return self._types
+        types = dict.fromkeys(self.columns, pa.int64())
+        while True:
+            misfit: re.Match[str] | None = None
+            try:
+                self._count = sum(batch.num_rows for batch in self._batches(types, self.columns))
+            except _MisfitError as error:
+                misfit = error.match
+            if misfit is None:
+                self._types = types
+                return types
+            name = self.columns[int(misfit[1])]
+            types[name] = _widened(types[name], misfit[2])
+
+    def _batches(self, types: dict[str, Any], wanted: Collection[str]) -> Iterator[Any]:
+        wanted = list(wanted)
+        if not wanted:
+            return
+        try:
+            with open_bytes(self.path) as file:
+                yield from arrow_csv.open_csv(
+                    file,
+                    read_options=arrow_csv.ReadOptions(block_size=_BLOCK),
+                    parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+                    convert_options=arrow_csv.ConvertOptions(
+                        column_types=types,
+                        include_columns=wanted,
+                        true_values=["true", "True", "TRUE"],
+                        false_values=["false", "False", "FALSE"],
+                    ),
+                )
+        except pa.ArrowInvalid as error:
+            match = _MISFIT.search(str(error))
+            if match:
+                raise _MisfitError(match) from error
+            if "Empty CSV" in str(error):
+                return
+            raise RecordingError(self.path, self._explain(error)) from error
+        except (OSError, EOFError) as error:
+            raise RecordingError(self.path, str(error)) from error
+
+    def _explain(self, error: Exception) -> str:
+        """Which row is wrong: Arrow, reading in blocks, does not know."""
+        width = len(self._names)
+        with open_bytes(self.path) as file:
+            for line, raw in enumerate(file, 1):
+                try:
+                    raw.decode()
+                except UnicodeDecodeError:
+                    return f"line {line} is not UTF-8"
+        with open_bytes(self.path) as file, suppress(csv.Error):
+            rows = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
+            for row, cells in enumerate(rows):
+                if cells and len(cells) != width:
+                    cut = f"row {row} (line {rows.line_num})"
+                    return f"{cut} has {len(cells)} cells; the header has {width}"
+        return str(error)
+
+
+class _MisfitError(Exception):
+    """A value does not fit the type of its column."""
+
+    def __init__(self, match: re.Match[str]) -> None:
+        super().__init__(match[0])
+        self.match = match
+
+
+def _widened(kind: Any, value: str) -> Any:
+    """The next type to try for a column that holds this value."""
+    if not pa.types.is_int64(kind):
+        return pa.string()
+    if value in _BOOLEANS:
+        return pa.bool_()
+    # As a float, an identifier of so many digits would lose some.
+    return pa.string() if _LONG_INTEGER.fullmatch(value) else pa.float64()

@@ -1,0 +1,51 @@
+"""Parquet. Times and dates become ISO 8601 text, decimals numbers; nested values stay nested."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from driftline.recorded.arrow import to_records
+from driftline.recorded.recording import CHUNK, RecordingError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+    from driftline.recorded.recording import JsonRecord
+
+
+class ParquetRecording:
+    """A Parquet file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with pq.ParquetFile(path) as file:
+                self._count = int(file.metadata.num_rows)
+                schema: Any = file.schema_arrow
+        except (pa.ArrowException, OSError) as error:
+            raise RecordingError(path, f"is no Parquet file: {error}") from error
+        for field in schema:
+            if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+                message = f"column {field.name} holds bytes, which JSON cannot; it should be text"
+                raise RecordingError(path, message)
+        self.columns: tuple[str, ...] = tuple(schema.names)
+
+    def count(self) -> int:
+        """How many records there are."""
+        return self._count
+
+    def records(self, only: Collection[str] | None = None) -> Iterator[list[JsonRecord]]:
+        """See `Recording.records`."""
+        wanted = [name for name in self.columns if only is None or name in only]
+        if not wanted:
+            return
+        try:
+            with pq.ParquetFile(self.path) as file:
+                for batch in file.iter_batches(batch_size=CHUNK, columns=wanted):
+                    yield to_records(batch)
+        except (pa.ArrowException, OSError) as error:
+            raise RecordingError(self.path, str(error)) from error

@@ -1,0 +1,60 @@
+"""What a file of recorded data is, whatever its format."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, TypeAlias, cast
+
+from driftline.errors import DriftlineError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+Json: TypeAlias = Any
+"""A value as JSON has it; what is in a file is not ours to type."""
+JsonRecord: TypeAlias = dict[str, Json]
+
+CHUNK: Final = 10_000
+"""How many records are in memory at a time, per file."""
+
+
+class RecordingError(DriftlineError):
+    """A file of recorded data cannot be read; the text names it, the place and what is wrong."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+
+
+class Recording(Protocol):
+    """A file of records. It may be read several times; at most some chunks are in memory."""
+
+    path: Path
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """The fields that records may have; None where only the records themselves know."""
+
+    def count(self) -> int:
+        """How many records there are."""
+
+    def records(self, only: Collection[str] | None = None) -> Iterator[list[JsonRecord]]:
+        """The records in the file's order, in chunks of up to `CHUNK`.
+
+        Args:
+            only: leave out all other fields.
+
+        A value that is null, NaN, infinite or, in a CSV, empty is an absent key: JSON knows no
+        such numbers, and a CSV no null.
+
+        Raises:
+            RecordingError: a place in the file is not what its format asks for.
+        """
+
+
+def open_bytes(path: Path) -> BinaryIO:
+    """The file's bytes, unzipped if its name ends with .gz."""
+    if path.name.lower().endswith(".gz"):
+        # typeshed does not say so, but a GzipFile is one.
+        return cast("BinaryIO", gzip.open(path, "rb"))
+    return path.open("rb")

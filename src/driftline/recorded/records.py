@@ -1,0 +1,144 @@
+"""Records as Kafka would carry them, made from a file's."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from driftline.config.fields import FieldSource, TimeUnit
+from driftline.model import iso
+from driftline.recorded.places import column_of, declared_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from driftline.config.fields import TimeField
+    from driftline.config.streams import StreamSpec
+    from driftline.eventlog.messages import Ints
+    from driftline.model import Micros, Role
+    from driftline.recorded.index import Index
+    from driftline.recorded.recording import Json, JsonRecord
+
+_PER_UNIT: Final = {
+    TimeUnit.SECONDS: 1_000_000,
+    TimeUnit.MILLISECONDS: 1_000,
+    TimeUnit.MICROSECONDS: 1,
+}
+
+
+class RecordedRecord(msgspec.Struct, frozen=True, array_like=True):
+    """One record of a file, in the shape of a Kafka record."""
+
+    offset: int
+    """Its place in the order of time, from 0: what an empty partition would give it."""
+    row: int
+    """Its place in the file, from 0; equal to `offset` if the file is in the order of time."""
+    timestamp: int
+    """Its event time in milliseconds, rounded up."""
+    key: bytes | None
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Writer:
+    """Makes of a file's records what is sent, for one role of a stream.
+
+    Fields that are declared to come from a header or from the key are taken from the column of the
+    header's name, or of the name `key`.
+    """
+
+    def __init__(self, spec: StreamSpec, role: Role, own_times: NDArray[np.bool_] | None) -> None:
+        """A writer for the file in this role.
+
+        Args:
+            spec: the stream's declaration.
+            role: what the file holds.
+            own_times: per record whether it keeps the time it has; the others get theirs written
+                as the declared field. None: all keep theirs.
+        """
+        fields = declared_fields(spec, role)
+        self._key = next((column_of(f) for f in fields if f.source is FieldSource.KEY), None)
+        self._headers = dict.fromkeys(
+            column_of(field) for field in fields if field.source is FieldSource.HEADER
+        )
+        source = spec.source(role)
+        self._time = source.time if source else None
+        self._own_times = own_times
+        self._encode = msgspec.json.Encoder().encode
+
+    def write(self, index: Index, times: Ints) -> Iterator[RecordedRecord]:
+        """The records that the index names, in the file's order, each with its time."""
+        at = 0
+        for first, records in index.chunks():
+            until = at + len(records)
+            if self._time is not None and self._own_times is not None:
+                own = self._own_times[at:until].tolist()
+                self._write_times(self._time, records, own, times[at:until].tolist())
+            stamps = (-(-times[at:until] // 1000)).tolist()
+            rows = index.rows[at:until].tolist() if index.rows is not None else None
+            for place, (record, stamp) in enumerate(zip(records, stamps, strict=True)):
+                row = rows[place] if rows else first + place
+                yield self._record(at + place, row, stamp, record)
+            at = until
+
+    def _record(self, offset: int, row: int, stamp: int, record: JsonRecord) -> RecordedRecord:
+        if self._key is None and not self._headers:
+            return RecordedRecord(offset, row, stamp, None, self._encode(record))
+        headers = tuple(
+            (name, _bytes(record.pop(name))) for name in self._headers if name in record
+        )
+        key = record.pop(self._key, None) if self._key else None
+        value = self._encode(record)
+        return RecordedRecord(
+            offset, row, stamp, None if key is None else _bytes(key), value, headers
+        )
+
+    @staticmethod
+    def _write_times(
+        field: TimeField, records: list[JsonRecord], own: list[bool], times: list[Micros]
+    ) -> None:
+        names = field.field.path
+        for record, keeps, at in zip(records, own, times, strict=True):
+            if keeps:
+                continue
+            place = record
+            for name in names[:-1]:
+                inner = place.get(name)
+                if not isinstance(inner, dict):
+                    inner = place[name] = {}
+                place = inner
+            place[names[-1]] = _written(at, field.unit)
+
+
+def in_order(records: Iterable[RecordedRecord], order: Ints) -> Iterator[RecordedRecord]:
+    """The records by their offsets as `order` lists them, and with the offsets of that order.
+
+    They are kept in a temporary file: memory holds 8 bytes for each.
+    """
+    encoder, decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(RecordedRecord)
+    with tempfile.TemporaryFile() as file:
+        ends = [0]
+        for record in records:
+            ends.append(ends[-1] + file.write(encoder.encode(record)))
+        for offset, at in enumerate(order.tolist()):
+            file.seek(ends[at])
+            record = decoder.decode(file.read(ends[at + 1] - ends[at]))
+            yield msgspec.structs.replace(record, offset=offset)
+
+
+def _written(at: Micros, unit: TimeUnit | None) -> str | int | float:
+    if unit is None:
+        return iso(at)
+    if unit is TimeUnit.NANOSECONDS:
+        return at * 1_000
+    per = _PER_UNIT[unit]
+    return at // per if at % per == 0 else at / per
+
+
+def _bytes(value: Json) -> bytes:
+    return value.encode() if isinstance(value, str) else msgspec.json.encode(value)
