@@ -196,8 +196,12 @@ def resolve_jars(version: str) -> Path:
         goal = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
         options = ("-q", "-B", "-f", str(pom), f"-DoutputDirectory={brought}")
         run((executable("mvn"), *options, goal), seconds=MAVEN_SECONDS)
-        if not jars.is_dir():
-            shutil.move(brought, jars)
+        try:
+            brought.rename(jars)
+        except OSError:
+            # Another run has brought them meanwhile.
+            if not jars.is_dir():
+                raise
     return jars
 
 
