@@ -58,10 +58,11 @@ class CsvRecording:
 
     def _header(self) -> list[str]:
         with open_bytes(self.path) as file:
-            text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+            # What is not UTF-8 further down is found, and placed, later.
+            text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
             try:
                 names = next(csv.reader(text), [])
-            except (UnicodeDecodeError, csv.Error, OSError, EOFError) as error:
+            except (csv.Error, OSError, EOFError) as error:
                 raise RecordingError(self.path, f"the header is not readable: {error}") from error
         if not any(names):
             raise RecordingError(self.path, "has no header; the first row should name the columns")
@@ -88,7 +89,7 @@ class CsvRecording:
             if misfit is None:
                 self._types = types
                 return types
-            name = self.columns[int(misfit[1])]
+            name = self._names[int(misfit[1])]
             types[name] = _widened(types[name], misfit[2])
 
     def _batches(self, types: dict[str, Any], wanted: Collection[str]) -> Iterator[Any]:

@@ -1,0 +1,232 @@
+"""A file of predictions and a file of labels as one course of events."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from driftline.config.deployment import Stream
+from driftline.config.streams import StreamSpec
+from driftline.model import Role, iso
+from driftline.recorded import RecordingError, Timeline, build_timeline
+
+PREDICTIONS = "id,at,y\na,2024-01-01,1\nb,2024-01-02,0\nc,2024-01-03,1\n"
+
+
+def stream(**changes: Any) -> Stream:
+    """A stream with a time on both sides; keys such as `labels__time` change its declaration."""
+    declared: dict[str, Any] = {
+        "task": "binary",
+        "positive": 1,
+        "predictions": {"topic": "p", "id": "id", "time": "at", "prediction": "y"},
+        "labels": {"topic": "l", "id": "id", "time": "known", "label": "truth"},
+    }
+    for place, value in changes.items():
+        section, _, key = place.partition("__")
+        if key:
+            declared[section][key] = value
+        else:
+            declared[section] = value
+    return Stream("loans", StreamSpec.model_validate(declared), ())
+
+
+def written(directory: Path, name: str, text: str) -> Path:
+    """A file with this text."""
+    path = directory / name
+    path.write_text(text)
+    return path
+
+
+def course(timeline: Timeline, events: int = 1) -> list[str]:
+    """The events in short: role, id, time."""
+    return [
+        f"{batch.roles[0][0]} {json.loads(record.value)['id']} {iso(at)[:10]}"
+        for batch in timeline.batches(events)
+        for record, at in zip(batch.records, batch.times.tolist(), strict=True)
+    ]
+
+
+def test_labels_come_when_their_file_says(tmp_path: Path) -> None:
+    """Merged with the predictions by event time; their records are the file's."""
+    timeline = build_timeline(
+        stream(),
+        written(tmp_path, "p.csv", PREDICTIONS),
+        written(tmp_path, "l.csv", "id,truth,known\na,1,2024-01-02T12:00\nb,0,2024-01-09\n"),
+    )
+    assert course(timeline) == [
+        "p a 2024-01-01",
+        "p b 2024-01-02",
+        "l a 2024-01-02",
+        "p c 2024-01-03",
+        "l b 2024-01-09",
+    ]
+    assert (timeline.count(Role.PREDICTIONS), timeline.count(Role.LABELS)) == (3, 2)
+    labels = [batch for batch in timeline if batch.roles == (Role.LABELS,)]
+    assert labels[0].records[0].value == b'{"id":"a","truth":1,"known":"2024-01-02T12:00"}'
+
+
+def test_labels_without_times_come_right_after_their_predictions(tmp_path: Path) -> None:
+    """Found by id; a label of no prediction comes with the row before; the time is written."""
+    timeline = build_timeline(
+        stream(),
+        written(tmp_path, "p.csv", PREDICTIONS),
+        written(tmp_path, "l.csv", "id,truth\na,1\nz,1\nb,0\n"),
+    )
+    assert course(timeline) == [
+        "p a 2024-01-01",
+        "l a 2024-01-01",
+        "l z 2024-01-01",
+        "p b 2024-01-02",
+        "l b 2024-01-02",
+        "p c 2024-01-03",
+    ]
+    [record, *_] = [batch.records[0] for batch in timeline if Role.LABELS in batch.roles]
+    assert json.loads(record.value)["known"] == "2024-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("time", "known"),
+    [
+        ("known", "2024-01-08T00:00:00Z"),
+        ({"path": "known", "unit": "s"}, 1704672000),
+        ({"path": "known", "unit": "ns"}, 1704672000000000000),
+    ],
+)
+def test_a_label_delay_moves_every_label(tmp_path: Path, time: Any, known: Any) -> None:
+    """Whatever the file says; the declared field is written in its declared unit."""
+    timeline = build_timeline(
+        stream(labels__time=time),
+        written(tmp_path, "p.csv", PREDICTIONS),
+        written(tmp_path, "l.csv", "id,truth,known\na,1,2024-05-05\n"),
+        label_delay=timedelta(days=7),
+    )
+    assert course(timeline)[-1] == "l a 2024-01-08"
+    [*_, last] = timeline
+    assert json.loads(last.records[-1].value)["known"] == known
+
+
+def test_a_nested_time_is_written_where_it_is_declared(tmp_path: Path) -> None:
+    """Objects on the way are made."""
+    timeline = build_timeline(
+        stream(labels__time="meta.known"),
+        written(tmp_path, "p.csv", PREDICTIONS),
+        written(tmp_path, "l.csv", "id,truth\na,1\n"),
+    )
+    [*_, last] = timeline.batches(1)
+    [*_, label] = [batch for batch in timeline if batch.roles == (Role.LABELS,)]
+    assert json.loads(label.records[0].value)["meta"] == {"known": "2024-01-01T00:00:00Z"}
+    assert last.roles == (Role.PREDICTIONS,)
+
+
+def test_files_in_any_order_are_put_in_the_order_of_time(tmp_path: Path) -> None:
+    """Offsets count the order of time, rows the file; equal times keep the file's order."""
+    timeline = build_timeline(
+        stream(),
+        written(tmp_path, "p.csv", "id,at,y\nc,2024-01-03,1\na,2024-01-01,1\nb,2024-01-01,0\n"),
+    )
+    assert course(timeline) == ["p a 2024-01-01", "p b 2024-01-01", "p c 2024-01-03"]
+    [batch] = timeline
+    assert [(record.offset, record.row) for record in batch.records] == [(0, 1), (1, 2), (2, 0)]
+
+
+def test_predictions_without_times_happen_a_second_apart(tmp_path: Path) -> None:
+    """With each label right after its prediction, and record timestamps that say so."""
+    timeline = build_timeline(
+        stream(predictions__time=None, labels__time=None),
+        written(tmp_path, "p.jsonl", '{"id": 7, "y": 1}\n{"id": 8, "y": 0}\n'),
+        written(tmp_path, "l.jsonl", '{"id": "7", "truth": 1}\n{"id": 8.0, "truth": 0}\n'),
+    )
+    found = [
+        (batch.roles[0], record.timestamp)
+        for batch in timeline.batches(1)
+        for record in batch.records
+    ]
+    assert found == [
+        (Role.PREDICTIONS, 0),
+        (Role.LABELS, 0),
+        (Role.PREDICTIONS, 1_000),
+        (Role.LABELS, 1_000),
+    ]
+
+
+def test_one_file_may_hold_predictions_and_labels(tmp_path: Path) -> None:
+    """Given twice, records without a label are predictions only."""
+    path = written(tmp_path, "both.csv", "id,at,y,truth\na,2024-01-01,1,1\nb,2024-01-02,0,\n")
+    timeline = build_timeline(stream(), path, path, label_delay=timedelta(days=9))
+    assert course(timeline) == ["p a 2024-01-01", "p b 2024-01-02", "l a 2024-01-10"]
+
+
+def test_one_topic_of_both_is_sent_once(tmp_path: Path) -> None:
+    """One file for a topic that carries predictions and labels has both roles."""
+    path = written(tmp_path, "both.csv", "id,at,y,truth\na,2024-01-01,1,1\n")
+    [batch] = build_timeline(stream(labels__topic="p"), path)
+    assert batch.roles == (Role.PREDICTIONS, Role.LABELS)
+
+
+def test_ids_count_within_their_instance(tmp_path: Path) -> None:
+    """In a stream that is split, equal ids of two instances are two predictions."""
+    timeline = build_timeline(
+        stream(split_by="model"),
+        written(tmp_path, "p.csv", "id,at,y,model\na,2024-01-01,1,m\na,2024-02-01,1,n\n"),
+        written(tmp_path, "l.csv", "id,truth,model\na,1,n\n"),
+    )
+    assert course(timeline)[-1] == "l a 2024-02-01"
+
+
+def test_fields_of_headers_and_keys_are_taken_from_their_columns(tmp_path: Path) -> None:
+    """They leave the value, as in Kafka."""
+    timeline = build_timeline(
+        stream(predictions__id={"header": "x-id"}, predictions__version={"key": True}),
+        written(tmp_path, "p.csv", "x-id,key,at,y\na,v1,2024-01-01,1\n"),
+    )
+    [[record]] = [batch.records for batch in timeline]
+    assert record.headers == (("x-id", b"a"),)
+    assert record.key == b"v1"
+    assert json.loads(record.value) == {"at": "2024-01-01", "y": 1}
+
+
+def test_pieces_hold_the_predictions_first(tmp_path: Path) -> None:
+    """Batches stay large where predictions and labels alternate."""
+    timeline = build_timeline(
+        stream(),
+        written(tmp_path, "p.csv", PREDICTIONS),
+        written(tmp_path, "l.csv", "id,truth\na,1\nb,1\nc,0\n"),
+    )
+    assert [(batch.roles[0], len(batch.records)) for batch in timeline.batches(4)] == [
+        (Role.PREDICTIONS, 2),
+        (Role.LABELS, 2),
+        (Role.PREDICTIONS, 1),
+        (Role.LABELS, 1),
+    ]
+    assert len(timeline) == 6
+    assert timeline.span is not None
+    assert iso(timeline.span[1]) == "2024-01-03T00:00:00Z"
+
+
+def test_a_file_without_a_declared_column_is_refused(tmp_path: Path) -> None:
+    """At once, with the columns that are there."""
+    path = written(tmp_path, "p.csv", "nr,at,y\n1,2024-01-01,1\n")
+    said = r"no column id, which the stream declares as predictions\.id; its columns are nr, at, y"
+    with pytest.raises(RecordingError, match=said):
+        build_timeline(stream(), path)
+
+
+def test_labels_for_a_stream_without_labels_are_refused(tmp_path: Path) -> None:
+    """They would go nowhere."""
+    path = written(tmp_path, "p.csv", PREDICTIONS)
+    with pytest.raises(RecordingError, match="declares no labels"):
+        build_timeline(stream(labels=None), path, path)
+
+
+def test_times_that_do_not_read_come_with_the_row_before(tmp_path: Path) -> None:
+    """Such a record is sent all the same: it is for the worker to refuse it."""
+    text = "id,at,y\na,never,1\nb,2024-01-02T00:00:00+02:00,1\nc,soon,1\nd,2024-01-03,1\n"
+    timeline = build_timeline(stream(), written(tmp_path, "p.csv", text))
+    assert course(timeline) == [
+        "p a 2024-01-01",
+        "p b 2024-01-01",
+        "p c 2024-01-01",
+        "p d 2024-01-03",
+    ]
