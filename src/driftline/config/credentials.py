@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, SecretStr, Tag, model_validator
 
 from driftline.config.spec import Line, Spec, refuse_all, wrong
 from driftline.errors import DriftlineError
@@ -37,7 +37,8 @@ def _read(value: object) -> object:
 
 
 Secret: TypeAlias = Annotated[
-    SecretStr | SecretSource,
+    Annotated[SecretStr, Tag("value")] | Annotated[SecretSource, Tag("source")],
+    Discriminator(lambda value: "value" if isinstance(value, SecretStr) else "source"),
     BeforeValidator(_read, json_schema_input_type=SecretSource),
 ]
 """A secret's source in a declaration; in code a SecretStr may stand for it."""

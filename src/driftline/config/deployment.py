@@ -241,7 +241,8 @@ class _Loading:
             return None
 
     def _note(self, document: Document, found: Iterable[tuple[Sequence[str | int], str]]) -> None:
-        self.problems += [document.problem(key, message) for key, message in found]
+        in_order = sorted(found, key=lambda one: document.line(one[0]))
+        self.problems += [document.problem(key, message) for key, message in in_order]
 
 
 def _own_topics(spec: StreamSpec, settings: Settings) -> list[tuple[tuple[str, ...], str]]:
@@ -263,7 +264,7 @@ def _outline(data: Any) -> StreamSpec | None:
     """
     try:
         predictions = {"topic": "any", "id": "any", "prediction": "any"}
-        if data["predictions"].get("score") is not None:
+        if data["predictions"].get("score") is not None and data["task"] != "regression":
             predictions["score"] = "any"
         return StreamSpec(
             task=data["task"],

@@ -17,14 +17,14 @@ _UNITS: Final = {
 }
 _PATTERN: Final = "([0-9]{1,12})(ms|s|m|h|d)"
 _EXPECTED: Final = "should be a whole number with its unit, such as 500ms, 30s, 10m, 12h or 14d"
-_LONGEST: Final = timedelta(days=36_500)
+_LONGEST: Final = timedelta(days=1_000_000)
 
 
 def parse_duration(text: str) -> timedelta:
     """The duration that a text such as `10m` stands for.
 
     Raises:
-        ValueError: the text is no duration, or one of more than 100 years; it says what would
+        ValueError: the text is no duration, or one of more than a million days; it says what would
             have been right.
     """
     match = re.fullmatch(_PATTERN, text, re.ASCII)
@@ -32,7 +32,7 @@ def parse_duration(text: str) -> timedelta:
         raise ValueError(_EXPECTED)
     amount, unit = int(match[1]), _UNITS[match[2]]
     if amount > _LONGEST // unit:
-        message = "should be at most 36500d"
+        message = "should be at most 1000000d"
         raise ValueError(message)
     return amount * unit
 

@@ -3,7 +3,7 @@
 A field is written in one of these ways:
 
     id: a.b.c                    a path into the JSON value: names of nested objects and dots
-    id: {path: [a.b, c]}         the same with names that hold dots themselves
+    id: [a.b, c]                 the same with names that hold dots themselves
     id: {header: x-request-id}   a header of the Kafka record, as UTF-8 text
     id: {key: true}              the Kafka record's key, whole, as UTF-8 text
 
@@ -11,6 +11,7 @@ A time is a field of ISO 8601 text, or an epoch number with its unit:
 
     time: scored_at
     time: {path: meta.ts, unit: ms}
+    time: {path: [a.ts], unit: us}
     time: {header: x-time, unit: s}
 """
 
@@ -66,7 +67,7 @@ class FieldPath:
             case FieldSource.KEY:
                 return "the key"
 
-    def as_declared(self) -> str | dict[str, Any]:
+    def as_declared(self) -> str | list[str] | dict[str, Any]:
         """The shortest way to write it down; reading that gives an equal field."""
         match self.source:
             case FieldSource.HEADER:
@@ -74,7 +75,7 @@ class FieldPath:
             case FieldSource.KEY:
                 return {"key": True}
             case FieldSource.VALUE if any("." in name for name in self.path):
-                return {"path": list(self.path)}
+                return list(self.path)
             case FieldSource.VALUE:
                 return ".".join(self.path)
 
@@ -87,16 +88,16 @@ class TimeField:
     unit: TimeUnit | None = None
     """The unit of an epoch number; None: ISO 8601 text."""
 
-    def as_declared(self) -> str | dict[str, Any]:
+    def as_declared(self) -> str | list[str] | dict[str, Any]:
         """The shortest way to write it down; reading that gives an equal field."""
         declared = self.field.as_declared()
         if self.unit is None:
             return declared
-        place = {"path": declared} if isinstance(declared, str) else declared
+        place = declared if isinstance(declared, dict) else {"path": declared}
         return {**place, "unit": self.unit.value}
 
 
-_FIELD: Final = "should be a path such as a.b.c, {path: [a, b.c]}, {header: NAME} or {key: true}"
+_FIELD: Final = "should be a path such as a.b.c or [a, b.c], {header: NAME} or {key: true}"
 _TIME: Final = (
     "should be a path such as a.b.c, or {path: a.b.c, unit: ms} with a unit of s, ms, us or ns"
 )
@@ -132,7 +133,7 @@ def _read_field(value: object) -> FieldPath:
         return value
     if isinstance(value, Mapping):
         return _place(value, _FIELD)
-    return FieldPath(_names(value if isinstance(value, str) else None, _FIELD))
+    return FieldPath(_names(value, _FIELD))
 
 
 def _read_time(value: object) -> TimeField:
@@ -141,7 +142,7 @@ def _read_time(value: object) -> TimeField:
     if isinstance(value, FieldPath):
         return TimeField(value)
     if not isinstance(value, Mapping):
-        return TimeField(FieldPath(_names(value if isinstance(value, str) else None, _TIME)))
+        return TimeField(FieldPath(_names(value, _TIME)))
     place = {name: part for name, part in value.items() if name != "unit"}
     unit = value.get("unit")
     if unit is not None and (not isinstance(unit, str) or unit not in set(TimeUnit)):
@@ -170,7 +171,7 @@ RecordField: TypeAlias = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "minLength": 1},
+                *_PATH_SCHEMA["anyOf"],
                 _object_schema("path", _PATH_SCHEMA),
                 _object_schema("header", {"type": "string", "minLength": 1}),
                 _object_schema("key", {"const": True}),
@@ -187,7 +188,7 @@ RecordTime: TypeAlias = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "minLength": 1},
+                *_PATH_SCHEMA["anyOf"],
                 _object_schema("path", _PATH_SCHEMA, unit=_UNIT_SCHEMA),
                 _object_schema("header", {"type": "string", "minLength": 1}, unit=_UNIT_SCHEMA),
             ],

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Found: TypeAlias = "tuple[Key, str]"
 """A key and what is wrong there."""
 
+_ECHOES: Final = frozenset({"default_factory_not_called"})
+"""Errors that only follow from another one."""
+
 _TEXTS: Final = {
     "missing": "is required",
     "string_type": "should be text; quote it if it looks like a number, true or false",
@@ -48,13 +51,11 @@ _TEXTS: Final = {
 }
 
 
-def find_problems(error: ValidationError, model: Any, data: Data) -> Iterator[Found]:
-    """Every problem of a failed validation of `data`, without a word of the values that were given.
-
-    `model` is what was validated against: a model, or an annotation that holds models.
-    """
+def _find(error: ValidationError, model: Any, data: Data) -> Iterator[Found]:
     for details in error.errors(include_url=False, include_input=False):
         key = _in_data(details["loc"], data, missing=details["type"] == "missing")
+        if details["type"] in _ECHOES:
+            continue
         if details["type"] == PROBLEMS:
             for relative, message in details["ctx"]["found"]:
                 yield (*key, *relative.split(".")), message
@@ -62,6 +63,17 @@ def find_problems(error: ValidationError, model: Any, data: Data) -> Iterator[Fo
             yield key, _unknown(key, model, data)
         else:
             yield key, _say(details, key, data)
+
+
+def find_problems(error: ValidationError, model: Any, data: Data) -> list[Found]:
+    """Every problem of a failed validation of `data`, without a word of the values that were given.
+
+    `model` is what was validated against: a model, or an annotation that holds models.
+    """
+    found = list(_find(error, model, data))
+    # Without its kind it is not known what else belongs there.
+    kind = [one for one in found if one[0] == ("kind",)]
+    return kind or found
 
 
 def _in_data(loc: Sequence[str | int], data: Data, *, missing: bool) -> Key:
@@ -127,8 +139,9 @@ def _known_keys(key: Key, model: Any, given: dict[str, Data]) -> Iterable[str]:
         fields = [one.model_fields[part] for one in models if part in one.model_fields]
         if fields:
             models = [found for one in fields for found in _models(one.annotation)]
-    kinds = [one for one in models if _is_kind(one, given.get("kind"))]
-    return dict.fromkeys(name for one in kinds or models for name in one.model_fields)
+    kinds = [one for one in models if given.get("kind") in _kinds(one)]
+    kinds = kinds or [one for one in models if not _kinds(one)]
+    return dict.fromkeys(name for one in kinds for name in one.model_fields)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -139,6 +152,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models(argument)
 
 
-def _is_kind(model: type[BaseModel], kind: Data) -> bool:
+def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
+    """The values of `kind` that choose this model; none if nothing or any other value does."""
     field = model.model_fields.get("kind")
-    return field is not None and kind in get_args(field.annotation)
+    return () if field is None else get_args(field.annotation)

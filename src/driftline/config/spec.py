@@ -77,7 +77,7 @@ Line: TypeAlias = Annotated[str, Field(max_length=500), AfterValidator(_plain)]
 
 Topic: TypeAlias = Annotated[
     str,
-    Field(min_length=1, max_length=249, pattern=f"^{_TOPIC_CHARACTERS}$"),
+    Field(max_length=249, pattern=f"^{_TOPIC_CHARACTERS}$"),
     AfterValidator(_topic),
 ]
 """The name of a Kafka topic."""

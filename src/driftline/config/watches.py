@@ -117,7 +117,10 @@ def find_watches(
     `broken` are profiles that exist but could not be read: naming one is no further problem.
     """
     kinds = signal_kinds(spec)
-    problems = [*_unknown_signals(spec, kinds), *_unknown_profiles(spec, {*profiles, *broken})]
+    problems = [
+        *_unknown_signals(spec, kinds),
+        *_unknown_profiles(spec, sorted({*profiles, *broken})),
+    ]
     if not spec.watch:
         problems.append((("watch",), "watches nothing; name a signal, such as " + _example(kinds)))
     watches = []

@@ -56,11 +56,15 @@ class Document:
 
     def problem(self, key: Sequence[str | int], message: str) -> Problem:
         """A problem at a key, with the line of the nearest part of it that is there."""
+        line = self.line(key)
+        return Problem(f"{self.file}:{line}" if line else self.file, write_key(key), message)
+
+    def line(self, key: Sequence[str | int]) -> int:
+        """The line of the nearest part of a key that is there; 0: none is."""
         path = tuple(key)
         while path and path not in self.lines:
             path = path[:-1]
-        where = f"{self.file}:{self.lines[path]}" if path else self.file
-        return Problem(where, write_key(key), message)
+        return self.lines.get(path, 0)
 
 
 def write_key(key: Sequence[str | int]) -> str:
@@ -103,6 +107,10 @@ def parse_yaml(content: bytes, file: str) -> Document:
     return Document(file, data, document.lines)
 
 
+class _RefusedError(yaml.MarkedYAMLError):
+    """YAML, but of a kind that declarations do without."""
+
+
 class _Loader(yaml.SafeLoader):
     """Composes nodes without resolving them, and refuses what makes YAML surprising."""
 
@@ -125,8 +133,8 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-def _refused(event: yaml.Event, message: str) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=message, problem_mark=event.start_mark)  # type: ignore[arg-type]
+def _refused(event: yaml.Event, message: str) -> _RefusedError:
+    return _RefusedError(problem=message, problem_mark=event.start_mark)  # type: ignore[arg-type]
 
 
 def _compose(text: str, file: str) -> yaml.Node | None:
@@ -137,7 +145,7 @@ def _compose(text: str, file: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = file if mark is None else f"{file}:{mark.line + 1}"
-        raise DeploymentError([Problem(where, "", f"not YAML: {_said(error)}")]) from None
+        raise DeploymentError([Problem(where, "", _said(error))]) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, int(error.position)) + 1
         message = "not YAML: a character that is not printable"
@@ -151,7 +159,7 @@ def _compose(text: str, file: str) -> yaml.Node | None:
 def _said(error: yaml.MarkedYAMLError) -> str:
     if isinstance(error, yaml.composer.ComposerError):
         return "should be a single document"
-    return str(error.problem)
+    return str(error.problem) if isinstance(error, _RefusedError) else f"not YAML: {error.problem}"
 
 
 @dataclass(frozen=True, slots=True)
