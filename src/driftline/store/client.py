@@ -113,6 +113,14 @@ class Client:
             raise answer
         return answer
 
+    async def attempt(self, command: RedisCommand) -> bool:
+        """Send once what may as well fail, as on a full server; says whether it went through."""
+        try:
+            (answer,) = await self._send([command])
+        except (RedisError, OSError) as error:
+            answer = error
+        return not isinstance(answer, Exception)
+
     async def close(self) -> None:
         """Close all connections."""
         await self._redis.aclose()

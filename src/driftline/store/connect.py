@@ -86,7 +86,6 @@ def build_redis(address: RedisAddress) -> Redis:
         socket_keepalive=True,
         protocol=2,
         retry=Retry(NoBackoff(), 0),
-        client_name="driftline",
         **{name: value for name, value in options.items() if value is not None},
     )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from driftline.errors import StateError
 from driftline.model import InstanceKey
 from driftline.store import scripts
 from driftline.store.client import call
@@ -13,7 +14,7 @@ from driftline.store.client import call
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from driftline.store.client import Client
+    from driftline.store.client import Client, RedisCommand
     from driftline.store.keys import Keys
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ class Housekeeping:
     def __init__(self, client: Client, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self._littered: set[InstanceKey] = set()
 
     async def list_instances(self, stream: str | None) -> tuple[InstanceKey, ...]:
         """The registered instances, sorted by name."""
@@ -63,15 +65,43 @@ class Housekeeping:
             some = ids[start : start + TRIMMED_AT_ONCE]
             await self._client.one("HDEL", self._keys.of(key, "outbox"), *some)
 
+    async def register(self, instances: Sequence[InstanceKey]) -> None:
+        """Make instances known to whoever lists or forgets their stream."""
+        lines: list[RedisCommand] = []
+        for key in instances:
+            lines.append(("SADD", self._keys.streams, key.stream))
+            lines.append(("SADD", self._keys.instances(key.stream), key.name))
+        for answer in await self._client.run(lines):
+            if isinstance(answer, Exception):
+                msg = f"the registry of instances in redis is not driftline's: {answer}"
+                raise StateError(msg) from answer
+
+    async def announce(self, instances: Sequence[InstanceKey]) -> None:
+        """Tell every collector that these have expired groups.
+
+        A full server does not take it, and must be able to get rid of garbage all the same: so this
+        process remembers it too. Should it die as well, whoever loads the instance finds it out.
+        """
+        if instances:
+            self._littered.update(instances)
+            names = [key.name for key in instances]
+            await self._client.attempt(("SADD", self._keys.garbage, *names))
+
     async def collect(self, limit: int) -> int:
         """Work through ids of expired groups, instance by instance."""
         done = 0
         while done < limit:
-            name = await self._client.one("SRANDMEMBER", self._keys.garbage)
-            if name is None:
+            key = await self._next_littered()
+            if key is None:
                 break
-            done += await self._collect_from(InstanceKey.parse(name.decode()), limit - done)
+            done += await self._collect_from(key, limit - done)
         return done
+
+    async def _next_littered(self) -> InstanceKey | None:
+        if self._littered:
+            return next(iter(self._littered))
+        name = await self._client.one("SRANDMEMBER", self._keys.garbage)
+        return None if name is None else InstanceKey.parse(name.decode())
 
     async def _collect_from(self, key: InstanceKey, limit: int) -> int:
         done, groups = 0, 1
@@ -92,16 +122,18 @@ class Housekeeping:
 
     async def _withdraw(self, key: InstanceKey) -> None:
         """Take back the announcement of garbage, unless there is new garbage meanwhile."""
+        self._littered.discard(key)
         _, left = await self._client.run(
             [
                 ("SREM", self._keys.garbage, key.name),
                 ("TYPE", self._keys.of(key, "expired")),
             ]
         )
-        if left in {b"set", "set"}:
-            await self._client.one("SADD", self._keys.garbage, key.name)
+        if left == b"set":
+            await self.announce([key])
 
     async def _unregister(self, key: InstanceKey) -> None:
+        self._littered.discard(key)
         registry = self._keys.instances(key.stream)
         lines = [("SREM", registry, key.name), ("SREM", self._keys.garbage, key.name)]
         *_, again, left = await self._client.run(

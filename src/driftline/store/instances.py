@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 
-from driftline.errors import StateError, UnavailableError
+from driftline.errors import UnavailableError
 from driftline.monitor.state import StoredInstance
 from driftline.store import scripts
 from driftline.store.client import call
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from driftline.model import InstanceKey
     from driftline.monitor.state import InstanceCheckpoint
     from driftline.store.client import Client, RedisCommand
+    from driftline.store.housekeeping import Housekeeping
     from driftline.store.keys import Keys
     from driftline.store.plans import Plan
     from driftline.store.scripts import Script
@@ -44,9 +45,10 @@ _STAGING_ATTEMPTS: Final = 3
 class Instances:
     """Reads and guarded writes of instances."""
 
-    def __init__(self, client: Client, keys: Keys) -> None:
+    def __init__(self, client: Client, keys: Keys, housekeeping: Housekeeping) -> None:
         self._client = client
         self._keys = keys
+        self._housekeeping = housekeeping
 
     async def load(
         self, instances: Sequence[InstanceKey]
@@ -86,44 +88,38 @@ class Instances:
         """Apply each checkpoint whole or not at all."""
         for step in checkpoints:
             check_step(step.from_offset, step.to_offset)
+        newcomers = [step.instance for step in checkpoints if step.from_offset is None]
+        # Before there is state, so that whoever forgets the stream finds it; and once more when
+        # there is, in case it was being forgotten just then.
+        await self._housekeeping.register(newcomers)
         outcomes: list[Outcome] = []
         for plans in _rounds(map(build_plan, checkpoints)):
             write = self._write_staged if len(plans[0].parts) > 1 else self._write_small
             outcomes += await write(plans)
+        await self._housekeeping.register(newcomers)
+        # Only now: a collector takes an announcement back where it finds nothing yet.
+        littered = [step.instance for step in checkpoints if step.groups_removed]
+        await self._housekeeping.announce(littered)
         return outcomes
 
     async def _write_small(self, plans: Sequence[Plan]) -> list[Outcome]:
-        commands: list[RedisCommand] = []
-        places: list[int] = []
-        for plan in plans:
-            before, after = self._around(plan)
-            places.append(len(commands) + len(before))
-            commands += [*before, self._apply(plan), *after]
+        commands = [self._guarded(scripts.APPLY, plan, plan.parts[0]) for plan in plans]
         answers = await self._client.run(commands)
-        self._check_registry(answer for i, answer in enumerate(answers) if i not in set(places))
-        return [
-            await self._settle(plan, self._apply(plan), answers[place])
-            for plan, place in zip(plans, places, strict=True)
-        ]
+        return [await self._settle(*one) for one in zip(plans, commands, answers, strict=True)]
 
     async def _write_staged(self, plans: Sequence[Plan]) -> list[Outcome]:
         (plan,) = plans
-        before, after = self._around(plan)
-        self._check_registry(await self._client.run(before))
         for _ in range(_STAGING_ATTEMPTS):
             staged = f"staged:{uuid.uuid4().hex}"
-            await self._stage(plan, self._keys.of(plan.instance, staged))
+            key = self._keys.of(plan.instance, staged)
+            await self._stage(plan, key)
             commit = self._guarded(scripts.COMMIT, plan, staged, len(plan.parts))
             (answer,) = await self._client.run([commit])
-            if _status(answer) == "unstaged":
-                continue
-            outcome = await self._settle(plan, commit, answer)
-            after.append(("UNLINK", self._keys.of(plan.instance, staged)))
-            self._check_registry(await self._client.run(after))
-            return [outcome]
-        msg = (
-            f"redis drops staged parts of {plan.instance.name}: is its maxmemory-policy noeviction?"
-        )
+            if _status(answer) != "unstaged":
+                outcome = await self._settle(plan, commit, answer)
+                await self._client.attempt(("UNLINK", key))
+                return [outcome]
+        msg = f"redis drops staged parts of {plan.instance.name}: is its policy noeviction?"
         raise UnavailableError(msg)
 
     async def _stage(self, plan: Plan, key: str) -> None:
@@ -159,7 +155,7 @@ class Instances:
         _, state, outbox, expired = answer
         if expired:
             # A writer that died may not have come to it.
-            await self._client.one("SADD", self._keys.garbage, key.name)
+            await self._housekeeping.announce([key])
         return _decode_instance(key, _pairs(state), _pairs(outbox))
 
     async def _roll(self, key: InstanceKey) -> None:
@@ -169,25 +165,6 @@ class Instances:
             (left,) = await self._client.run([self._script(scripts.ROLL, key)])
             _check(key, left)
 
-    def _around(self, plan: Plan) -> tuple[list[RedisCommand], list[RedisCommand]]:
-        """What is written to other slots before and after a checkpoint; repeating it is harmless.
-
-        An instance is registered before it has state, so that whoever forgets its stream finds it,
-        and once more after, in case it was being forgotten just then. Its garbage is announced
-        after it exists, as the collector takes an announcement back that it finds empty.
-        """
-        key = plan.instance
-        register: list[RedisCommand] = [
-            ("SADD", self._keys.streams, key.stream),
-            ("SADD", self._keys.instances(key.stream), key.name),
-        ]
-        before = register if plan.first else []
-        garbage: list[RedisCommand] = [("SADD", self._keys.garbage, key.name)]
-        return list(before), [*before, *(garbage if plan.expires else [])]
-
-    def _apply(self, plan: Plan) -> RedisCommand:
-        return self._guarded(scripts.APPLY, plan, plan.parts[0])
-
     def _guarded(self, script: Script, plan: Plan, *arguments: str | bytes | int) -> RedisCommand:
         return self._script(script, plan.instance, *plan.span, plan.kinds, *arguments)
 
@@ -195,12 +172,6 @@ class Instances:
         self, script: Script, key: InstanceKey, *arguments: str | bytes | int
     ) -> RedisCommand:
         return call(script, [self._keys.of(key, "state")], *arguments)
-
-    def _check_registry(self, answers: Iterable[Any]) -> None:
-        for answer in answers:
-            if isinstance(answer, Exception):
-                msg = f"the registry of instances in redis is not driftline's: {answer}"
-                raise StateError(msg) from answer
 
 
 def _decode_instance(

@@ -38,10 +38,6 @@ class Plan:
     """How a checkpoint is written."""
 
     instance: InstanceKey
-    first: bool
-    """Nothing may be stored yet."""
-    expires: bool
-    """It leaves garbage."""
     span: tuple[str, str]
     """From and to, as the scripts take them."""
     kinds: bytes
@@ -63,8 +59,6 @@ def build_plan(step: InstanceCheckpoint) -> Plan:
         kinds += [f"group:{number}", "list"]
     return Plan(
         instance=step.instance,
-        first=step.from_offset is None,
-        expires=bool(step.groups_removed),
         span=("" if step.from_offset is None else str(step.from_offset), str(step.to_offset)),
         kinds=pack_strings(kinds),
         parts=tuple(_parts(_commands(step))) or (pack_array(()),),

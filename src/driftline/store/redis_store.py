@@ -38,8 +38,8 @@ class RedisStore:
     ) -> None:
         self._client = Client(redis, where=where, patience=patience or Patience())
         keys = Keys(deployment)
-        self._instances = Instances(self._client, keys)
         self._housekeeping = Housekeeping(self._client, keys)
+        self._instances = Instances(self._client, keys, self._housekeeping)
         self._deployments = Deployments(self._client, keys)
         self.findings: tuple[str, ...] = ()
         """What about the server endangers the state, as sentences; `connect` fills it in."""

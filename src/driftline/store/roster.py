@@ -15,7 +15,7 @@ from driftline.store.guard import check_partitions, check_step, superseded
 from driftline.store.protocol import Claim, DeploymentRecord, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import timedelta
 
     from driftline.monitor.state import PartitionCheckpoint
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1
 """The version of everything this package writes."""
+CONVERSIONS: Final[Mapping[int, Callable[[Client, Keys], Awaitable[None]]]] = {}
+"""From each older format to the next; a conversion may be cut off and has to bear repetition."""
 
 
 class Deployments:
@@ -92,16 +94,23 @@ class Deployments:
         stored = await self._client.one("GET", self._keys.format)
         if stored is None:
             return
-        version = int(stored)
-        if version > FORMAT:
+        if not stored.isdigit() or int(stored) < 1:
+            found = stored.decode(errors="replace")
+            msg = f"the state in redis has format {found!r}: not driftline's"
+            raise StateError(msg)
+        if int(stored) > FORMAT:
             msg = (
-                f"the state in redis has format {version}, written by a newer driftline; "
+                f"the state in redis has format {int(stored)}, written by a newer driftline; "
                 f"this one reads up to {FORMAT}: upgrade it"
             )
             raise StateError(msg)
-        if version < FORMAT:
-            msg = f"the state in redis has format {version}, which no release wrote"
-            raise StateError(msg)
+        await self._convert(int(stored))
+
+    async def _convert(self, stored: int) -> None:
+        """Bring older state to this format, step by step; each says where it arrived."""
+        for version in range(stored, FORMAT):
+            await CONVERSIONS[version](self._client, self._keys)
+            await self._client.one("SET", self._keys.format, version + 1)
 
     async def announce(self, worker: str, facts: Mapping[str, object], ttl: timedelta) -> None:
         """Say that a worker lives."""
