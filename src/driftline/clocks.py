@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from driftline.model import Micros  # noqa: TC001 - msgspec reads it
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from driftline.eventlog.messages import Passage, Progress
-    from driftline.model import Micros, Role
+    from driftline.model import Role
 
 BEFORE_ALL: Final[Micros] = -(1 << 62)
 """Earlier than any event: the clock of a source that has not been read yet."""

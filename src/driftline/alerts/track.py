@@ -121,6 +121,10 @@ class SignalTrack:
         """The watch or its stream is gone: so is its alert, if one lives."""
         return self.end(Reason.WITHDRAWN, at)
 
+    def rewatch(self, watch: Watch) -> None:
+        """The same signal under another line of the declaration; its alert, if one lives, goes on."""
+        self._watch = watch
+
     def snapshot(self) -> bytes:
         """All of the track; `restore` goes on from it as if nothing had happened."""
         return encode_state(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import struct
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
 from driftline.errors import StateError
-
-if TYPE_CHECKING:
-    from driftline.model import Micros
+from driftline.model import Micros  # noqa: TC001 - msgspec reads it
 
 Value: TypeAlias = float | str
 """A prediction or a label: a number (binary: 1.0 is the positive class), or a class as canonical

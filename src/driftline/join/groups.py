@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from driftline.model import SECOND
+from driftline.model import (
+    SECOND,
+    Micros,  # noqa: TC001 - msgspec reads it
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from driftline.model import Micros
 
 GROUPS_PER_HORIZON: Final = 32
 GROUPS_PER_MAX_WAITING: Final = 32
@@ -44,9 +46,7 @@ class Groups:
     """The groups of one join, by number. A group covers a span of event time and is limited in size."""
 
     def __init__(self, *, horizon: Micros, max_waiting: int) -> None:
-        self.horizon = horizon
-        self._width = max(horizon // GROUPS_PER_HORIZON, SECOND)
-        self._max_size = max(max_waiting // GROUPS_PER_MAX_WAITING, 1)
+        self._limit(horizon, max_waiting)
         self._groups: dict[int, Group] = {}
         self._open: dict[Micros, int] = {}
         self._next_number = 0
@@ -54,6 +54,16 @@ class Groups:
         """Entries in all groups."""
         self.deadline: Micros = NEVER
         """When the next group expires."""
+
+    def _limit(self, horizon: Micros, max_waiting: int) -> None:
+        self.horizon = horizon
+        self._width = max(horizon // GROUPS_PER_HORIZON, SECOND)
+        self._max_size = max(max_waiting // GROUPS_PER_MAX_WAITING, 1)
+
+    def redeclare(self, *, horizon: Micros, max_waiting: int) -> None:
+        """Change horizon and limit; the groups that exist keep their spans."""
+        self._limit(horizon, max_waiting)
+        self.restore(self.snapshot())
 
     def __contains__(self, number: int) -> bool:
         return number in self._groups

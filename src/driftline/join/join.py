@@ -17,12 +17,12 @@ import msgspec
 from driftline.errors import StateError
 from driftline.join.entries import Entry, EntryKind, Value, encode_entry
 from driftline.join.groups import Groups, GroupsState
+from driftline.model import Micros  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from driftline.eventlog.messages import Rows
-    from driftline.model import Micros
 
 _WAITING: Final = int(EntryKind.WAITING)
 _EARLY: Final = int(EntryKind.EARLY)
@@ -32,8 +32,8 @@ _JOINED: Final = int(EntryKind.JOINED)
 class JoinTotals(msgspec.Struct):
     """What became of every prediction and label so far.
 
-    predictions = joined + expired + evicted + waiting now, and labels = joined + duplicates + corrected + orphaned +
-    evicted labels + early now; a duplicate prediction is neither.
+    predictions = joined + expired + evicted + waiting now, and labels = joined + duplicates +
+    corrected + orphaned + evicted labels + early now; a duplicate prediction is in neither sum.
     """
 
     predictions: int = 0
@@ -41,6 +41,8 @@ class JoinTotals(msgspec.Struct):
     labels: int = 0
     """Labels taken in, duplicates and corrections among them."""
     joined: int = 0
+    delay: Micros = 0
+    """The label delays of all that were joined, added up."""
     early: int = 0
     """Labels that came before their prediction, whatever became of them."""
     duplicate_predictions: int = 0
@@ -221,6 +223,11 @@ class Join:
             self._drop(number)
         self._forget_expired()
 
+    def redeclare(self, *, horizon: Micros, max_waiting: int) -> None:
+        """From here on wait so long, and hold so many; what is held already is judged by it too."""
+        self._groups.redeclare(horizon=horizon, max_waiting=max_waiting)
+        self._max_waiting = max_waiting
+
     # -- the cases --
 
     def _entry(self, id_: str, found: Mapping[str, Entry]) -> Entry | None:
@@ -238,6 +245,7 @@ class Join:
         group.waiting -= 1
         group.joined += 1
         self.totals.joined += 1
+        self.totals.delay += at - entry.at
         assert entry.prediction is not None  # noqa: S101 - a waiting entry has one
         self._put(
             id_,
@@ -252,6 +260,7 @@ class Join:
 
     def _complete_early(self, row: int, id_: str, early: Entry, made: Entry) -> Outcome:
         self.totals.joined += 1
+        self.totals.delay += early.at - made.at
         joined = msgspec.structs.replace(made, group=early.group, version=None, label=early.label)
         self._groups[early.group].early -= 1
         if self._groups.expired_at(made.at, self._now):
@@ -332,6 +341,10 @@ class Join:
         self._in_flight, self._changed = self._changed, {}
         self._appended, self._removed = {}, []
         return delta
+
+    def discard_changes(self) -> None:
+        """Nothing is stored: all entries stay in memory until they expire."""
+        self._changed, self._appended, self._removed = {}, {}, []
 
     def settle(self, *, keep: int) -> None:
         """The delta is stored: of the entries in memory keep about the `keep` newest."""

@@ -1,1 +1,3 @@
-"""The monitor: what an instance knows, and how each message of the events log changes it. No I/O, no clock."""
+"""The monitor: what an instance knows, and how each message of the events log changes it. No I/O,
+no clock.
+"""

@@ -28,11 +28,14 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class InstanceCheckpoint:
-    """All that changed in one instance between two positions of the events log; applied whole or not at all."""
+    """All that changed in one instance between two positions of the events log; applied whole or
+    not at all.
+    """
 
     instance: InstanceKey
     from_offset: int | None
-    """The applied offset (next to apply) that must be stored now; None if nothing may be stored yet."""
+    """The applied offset (next to apply) that must be stored now; None if nothing may be stored
+    yet."""
     to_offset: int
     """The applied offset after this step."""
     fields: Mapping[str, bytes]
@@ -41,19 +44,22 @@ class InstanceCheckpoint:
     windows: Mapping[str, bytes] = field(default_factory=dict)
     windows_removed: Sequence[str] = ()
     entries: Mapping[str, bytes] = field(default_factory=dict)
-    """The join's entries by prediction id; each begins with its group's number as four bytes, little-endian."""
+    """The join's entries by prediction id; each begins with its group's number as four bytes,
+    little-endian."""
     entries_removed: Sequence[str] = ()
     groups: Mapping[int, Sequence[str]] = field(default_factory=dict)
     """Ids to append to a group of entries that will expire together."""
     groups_removed: Sequence[int] = ()
-    """Groups that expired: their entries are garbage from here on and are collected when there is time.
+    """Groups that expired: their entries are garbage from here on and are collected when there is
+    time.
     An entry goes with a group only if it still carries that group's number."""
     outbox: Sequence[Outgoing] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionCheckpoint:
-    """What one events partition knows for all its instances (clocks and books), and the position it is safe to read on from.
+    """What one events partition knows for all its instances (clocks and books), and the position it
+    is safe to read on from.
 
     Written after the checkpoints of all its instances up to the same offset.
     """

@@ -240,6 +240,16 @@ class Windows:
             grid.awaited = set()
         self._find_deadline()
 
+    def inherit(self, former: Windows) -> None:
+        """Go on from windows of another declaration: what both declare alike stays open."""
+        self.restore(former.snapshot())
+        for key, grid in self._grids.items():
+            before = former._grids.get(key)  # noqa: SLF001 - the same class
+            if before is not None:
+                grid.open, grid.changed, grid.awaited = before.open, before.changed, set()
+        self._dropped += former._dropped  # noqa: SLF001
+        self._find_deadline()
+
     def _add(self, grid: Grid, start: Micros, values: Floats) -> None:
         aggregate = grid.open.get(start)
         if aggregate is None:

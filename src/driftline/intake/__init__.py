@@ -1,0 +1,5 @@
+"""The first hop: a batch of one source partition becomes messages of the events log, and rejects."""
+
+from driftline.intake.reading import Reading, Refused, SourceRange, TopicReader
+
+__all__ = ["Reading", "Refused", "SourceRange", "TopicReader"]

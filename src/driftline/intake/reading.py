@@ -1,0 +1,206 @@
+"""Reads one attached topic for all streams that it serves. Holds no state between batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from driftline.decode import build_decoder
+from driftline.eventlog.codec import split_rows
+from driftline.eventlog.messages import Gap, GapCause, Passage, Progress, Rows
+from driftline.eventlog.routing import events_partition
+from driftline.model import InstanceKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from driftline.config.deployment import Stream
+    from driftline.decode import Decoded, Record, Reject
+    from driftline.eventlog.messages import Codes, Message
+    from driftline.model import Micros, Role, SourcePartition
+
+MAX_ROWS_BYTES: Final = 700_000
+"""A message of rows is cut below this: by default brokers take a million bytes."""
+_NO_OFFSETS: Final = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRange:
+    """What a reader passed in one source partition, and where the partition then stood."""
+
+    source: SourcePartition
+    first: int
+    next: int
+    log_start: int
+    log_end: int
+    partitions: int = 1
+    """How many partitions the topic has."""
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record for the dead-letter topic, and on whose behalf it was refused."""
+
+    stream: str
+    role: Role
+    record: Record
+    reject: Reject
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a batch comes to: messages by events partition, in the order to append them."""
+
+    messages: Sequence[tuple[int, Message]]
+    refused: Sequence[Refused]
+    rows: int
+
+
+class TopicReader:
+    """Decodes a topic's batches for every stream and role attached to it.
+
+    Each events partition gets its rows and then a progress message, so that it knows of time
+    passing whether or not there was a row for it.
+    """
+
+    def __init__(self, attached: Sequence[tuple[Stream, Role]], *, partitions: int) -> None:
+        """Read for these streams in these roles; `partitions` is the events log's count."""
+        self._decoders = [
+            (stream.name, role, build_decoder(stream, role)) for stream, role in attached
+        ]
+        self._partitions = partitions
+
+    def read(
+        self, passed: SourceRange, records: Sequence[Record], *, seen_at: Micros | None
+    ) -> Reading:
+        """The messages for a batch; without records they tell of progress alone."""
+        messages: list[tuple[int, Message]] = []
+        passages: list[Passage] = []
+        refused: dict[tuple[int, str], Refused] = {}
+        total = 0
+        by_offset: dict[int, Record] = {}
+        for stream, role, decoder in self._decoders:
+            if not records:
+                passages.append(Passage(stream, role, None, _NO_OFFSETS, _NO_OFFSETS))
+                continue
+            decoded = decoder.decode(passed.source, records, seen_at=seen_at)
+            total += len(decoded)
+            passages.append(_passage(stream, role, decoded))
+            messages += self._route(_rows(stream, role, passed, decoded, seen_at))
+            if decoded.rejects and not by_offset:
+                by_offset = {record.offset: record for record in records}
+            for reject in decoded.rejects:
+                # Of a record that is bad for several streams in one way, one letter is enough.
+                refused.setdefault(
+                    (reject.offset, reject.code.value),
+                    Refused(stream, role, by_offset[reject.offset], reject),
+                )
+        progress = Progress(
+            source=passed.source,
+            first=passed.first,
+            next=passed.next,
+            log_start=passed.log_start,
+            log_end=passed.log_end,
+            seen_at=seen_at,
+            gaps=tuple(_gaps(passed, records)),
+            passages=tuple(passages),
+            partitions=passed.partitions,
+            ended=passed.ended,
+        )
+        messages += [(partition, progress) for partition in range(self._partitions)]
+        return Reading(messages, tuple(refused.values()), total)
+
+    def _route(self, rows: Rows) -> Iterator[tuple[int, Rows]]:
+        """The rows by events partition, cut to what a message may hold."""
+        if not len(rows):
+            return
+        where = np.array(
+            [
+                events_partition(InstanceKey(rows.stream, value), self._partitions)
+                for value in rows.instances
+            ],
+            np.int64,
+        )
+        if len(where) == 1:
+            parts = [(int(where[0]), rows)]
+        else:
+            of_rows = where[rows.instance_codes]
+            parts = [
+                (partition, _narrowed(rows.take(np.flatnonzero(of_rows == partition))))
+                for partition in np.unique(of_rows).tolist()
+            ]
+        for partition, part in parts:
+            for piece in split_rows(part, MAX_ROWS_BYTES):
+                yield partition, piece
+
+
+def _rows(
+    stream: str, role: Role, passed: SourceRange, decoded: Decoded, seen_at: Micros | None
+) -> Rows:
+    instances: tuple[str | None, ...] = (None,)
+    codes: Codes = np.zeros(len(decoded), np.int32)
+    if decoded.instances is not None:
+        instances, codes = decoded.instances.values, decoded.instances.codes
+    return Rows(
+        stream=stream,
+        role=role,
+        source=passed.source,
+        first=passed.first,
+        next=passed.next,
+        seen_at=seen_at,
+        instances=instances,
+        instance_codes=codes,
+        offsets=decoded.offsets,
+        ids=decoded.ids,
+        times=decoded.times,
+        numbers=decoded.numbers,
+        texts=decoded.texts,
+    )
+
+
+def _narrowed(rows: Rows) -> Rows:
+    """The same rows, naming only the instances that occur in them."""
+    used, codes = np.unique(rows.instance_codes, return_inverse=True)
+    return Rows(
+        stream=rows.stream,
+        role=rows.role,
+        source=rows.source,
+        first=rows.first,
+        next=rows.next,
+        seen_at=rows.seen_at,
+        instances=tuple(rows.instances[code] for code in used.tolist()),
+        instance_codes=codes.astype(np.int32),
+        offsets=rows.offsets,
+        ids=rows.ids,
+        times=rows.times,
+        numbers=rows.numbers,
+        texts=rows.texts,
+    )
+
+
+def _passage(stream: str, role: Role, decoded: Decoded) -> Passage:
+    return Passage(
+        stream=stream,
+        role=role,
+        newest=int(decoded.times.max()) if len(decoded) else None,
+        rejected=np.array([reject.offset for reject in decoded.rejects], np.int64),
+        filtered=np.array(decoded.filtered, np.int64),
+    )
+
+
+def _gaps(passed: SourceRange, records: Sequence[Record]) -> Iterator[Gap]:
+    """The offsets of the range that hold no record."""
+    expected = passed.first
+    if expected < passed.log_start:
+        retained = min(passed.log_start, passed.next)
+        yield Gap(expected, retained, GapCause.RETENTION)
+        expected = retained
+    for record in records:
+        if record.offset > expected:
+            yield Gap(expected, record.offset, GapCause.ABSENT)
+        expected = max(expected, record.offset + 1)
+    if passed.next > expected:
+        yield Gap(expected, passed.next, GapCause.ABSENT)

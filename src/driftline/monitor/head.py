@@ -1,0 +1,86 @@
+"""The small part of an instance's state that everything else hangs on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from driftline.errors import StateError
+from driftline.model import Micros  # noqa: TC001 - msgspec reads it
+
+if TYPE_CHECKING:
+    from driftline.model import Role, SourcePartition
+
+FORMAT: Final = 1
+"""The version of the stored format of an instance."""
+MAX_VERSIONS: Final = 20
+"""Model versions remembered; the ones seen longest ago go first."""
+
+
+class RowBooks(msgspec.Struct):
+    """What became of an instance's rows from one source partition in one role."""
+
+    incarnation: str
+    next_offset: int
+    """Rows below it have been applied: they are dropped when the source is read again."""
+    applied: int = 0
+    duplicates: int = 0
+    """Rows whose id had come before; a corrected label is applied."""
+    redelivered: int = 0
+    """Rows that came again because the source was read again; no part of the balance."""
+
+
+class VersionSeen(msgspec.Struct):
+    """A model version in this instance's predictions."""
+
+    first_at: Micros
+    last_at: Micros
+    count: int = 0
+
+
+class Head(msgspec.Struct):
+    """An instance's books, versions and label delay. Versioned: a newer format is refused."""
+
+    format: int = FORMAT
+    sources: dict[str, RowBooks] = msgspec.field(default_factory=dict)
+    versions: dict[str, VersionSeen] = msgspec.field(default_factory=dict)
+    unusable: int = 0
+
+    def books(self, role: Role, source: SourcePartition) -> RowBooks:
+        """The books of a source partition; begun anew when its topic was made again."""
+        name = f"{role.value}|{source.topic}|{source.partition}"
+        books = self.sources.get(name)
+        if books is None or books.incarnation != source.incarnation:
+            books = self.sources[name] = RowBooks(source.incarnation, 0)
+        return books
+
+    def saw_version(self, version: str, count: int, first: Micros, last: Micros) -> None:
+        """Count predictions of a model version."""
+        seen = self.versions.pop(version, None) or VersionSeen(first, last)
+        seen.first_at, seen.last_at = min(seen.first_at, first), max(seen.last_at, last)
+        seen.count += count
+        self.versions[version] = seen
+        while len(self.versions) > MAX_VERSIONS:
+            del self.versions[next(iter(self.versions))]
+
+    def encode(self) -> bytes:
+        """As it is stored."""
+        return msgspec.msgpack.encode(self)
+
+    @classmethod
+    def decode(cls, blob: bytes) -> Head:
+        """The inverse of `encode`.
+
+        Raises:
+            StateError: it does not decode, or a newer driftline wrote it.
+        """
+        try:
+            head = msgspec.msgpack.decode(blob, type=cls)
+        except (msgspec.DecodeError, ValueError) as error:
+            msg = f"the stored head of an instance does not decode: {error}"
+            raise StateError(msg) from error
+        if head.format != FORMAT:
+            msg = f"state of format {head.format} was written by another driftline (this: {FORMAT})"
+            raise StateError(msg)
+        return head

@@ -1,0 +1,350 @@
+"""One instance: all that driftline knows of one model, and what each message changes in it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from driftline.alerts.event import LabelState, build_event
+from driftline.config.deployment import Stream
+from driftline.config.watches import NEEDS_LABELS
+from driftline.errors import StateError
+from driftline.join import Join
+from driftline.model import Role, SignalKind
+from driftline.monitor.effects import Effects
+from driftline.monitor.head import Head
+from driftline.monitor.state import InstanceCheckpoint, Outgoing
+from driftline.monitor.summary import summarise
+from driftline.monitor.watchers import Watchers
+from driftline.signals import Series, outcome_series, prediction_series, revised_values
+from driftline.windows import Windows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from driftline.alerts.alert import AlertChange
+    from driftline.eventlog.messages import Rows
+    from driftline.join import Entry, Outcome, Revision
+    from driftline.model import InstanceKey, Micros
+    from driftline.monitor.state import StoredInstance
+    from driftline.monitor.watchers import Publish
+    from driftline.signals import TextSeries
+
+MAX_WINDOW_SERIES: Final = 50_000
+"""Windows open at a time in one instance, all signals and sizes together."""
+NEVER: Final[Micros] = 1 << 62
+
+
+class Instance:
+    """A stream's monitor, or that of one value of the field that splits it.
+
+    Its state is a function of the messages it was given, in their order. Messages are applied
+    whole: after an error inside one, the instance is to be dropped and loaded again.
+    """
+
+    def __init__(self, key: InstanceKey, stream: Stream, *, deployment: str) -> None:
+        self.key = key
+        self.stream = stream
+        self._deployment = deployment
+        self._head = Head()
+        self._watchers = Watchers(key, stream)
+        self._join = _build_join(stream)
+        self._windows = _build_windows(stream)
+        self._watermark: Micros = -NEVER
+        self._stored_offset: int | None = None
+        self._outbox: list[Outgoing] = []
+        self._declaration_stored = False
+        self.pending_rows = 0
+        """Rows applied since the last checkpoint."""
+
+    # -- what is known --
+
+    @property
+    def deadline(self) -> Micros:
+        """The watermark at which `on_time` has something to do next."""
+        due = self._join.deadline + self._lateness
+        windows = self._windows.next_deadline
+        return due if windows is None else min(due, windows)
+
+    @property
+    def stored_offset(self) -> int | None:
+        """The position of the events log that the stored state is of; None if nothing is stored."""
+        return self._stored_offset
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something changed since the last checkpoint."""
+        return self.pending_rows > 0 or bool(self._outbox) or self._stored_offset is None
+
+    @property
+    def _lateness(self) -> Micros:
+        return micros(self.stream.spec.lateness)
+
+    def unknown_ids(self, ids: Iterable[str]) -> list[str]:
+        """The ids whose entries must be looked up in the store before their rows are applied."""
+        return self._join.unknown(ids) if self.stream.spec.labels is not None else []
+
+    # -- what comes in --
+
+    def on_rows(self, rows: Rows, found: Mapping[str, Entry]) -> Effects:
+        """Apply a message's rows; those that were applied before are dropped."""
+        rows = self._new_rows(rows)
+        if not len(rows):
+            return Effects()
+        self.pending_rows += len(rows)
+        series: dict[str, Series | TextSeries]
+        if rows.role is Role.PREDICTIONS:
+            outcomes, series = self._on_predictions(rows, found)
+        else:
+            outcomes, series = self._on_labels(rows, found)
+        self._count_in_windows(series)
+        seen_at = rows.seen_at if rows.seen_at is not None else int(rows.times[-1])
+        return self._watchers.observe(
+            rows, outcomes, series, lambda change: self._publish(change, seen_at)
+        )
+
+    def _new_rows(self, rows: Rows) -> Rows:
+        books = self._head.books(rows.role, rows.source)
+        known = int(np.searchsorted(rows.offsets, books.next_offset))
+        if known:
+            books.redelivered += known
+            rows = rows.take(np.arange(known, len(rows), dtype=np.int64))
+        if len(rows):
+            books.next_offset = int(rows.offsets[-1]) + 1
+        return rows
+
+    def _on_predictions(
+        self, rows: Rows, found: Mapping[str, Entry]
+    ) -> tuple[Sequence[Outcome], dict[str, Series | TextSeries]]:
+        outcomes: Sequence[Outcome] = ()
+        fresh: Sequence[int] = range(len(rows))
+        if self.stream.spec.labels is not None:
+            fresh, outcomes = self._join.on_predictions(rows, found)
+        books = self._head.books(rows.role, rows.source)
+        books.applied += len(fresh)
+        books.duplicates += len(rows) - len(fresh)
+        self._count_versions(rows)
+        series = prediction_series(self._watchers.signals, rows, fresh)
+        series |= outcome_series(self._outcome_signals(), self.stream.spec.task, outcomes)
+        if fresh:
+            times = rows.times if len(fresh) == len(rows) else rows.times[np.asarray(fresh)]
+            self._windows.count_predictions(times)
+        return outcomes, series
+
+    def _on_labels(
+        self, rows: Rows, found: Mapping[str, Entry]
+    ) -> tuple[Sequence[Outcome], dict[str, Series | TextSeries]]:
+        books = self._head.books(rows.role, rows.source)
+        duplicates = self._join.totals.duplicate_labels
+        outcomes, revisions = self._join.on_labels(rows, found)
+        duplicates = self._join.totals.duplicate_labels - duplicates
+        books.applied += len(rows) - duplicates
+        books.duplicates += duplicates
+        for revision in revisions:
+            self._revise(revision)
+        return outcomes, outcome_series(self._outcome_signals(), self.stream.spec.task, outcomes)
+
+    def _outcome_signals(self) -> list[str]:
+        return [signal for signal in self._watchers.signals if signal in NEEDS_LABELS]
+
+    def _revise(self, revision: Revision) -> None:
+        """A corrected label changes counts and windows, never a detector: it saw what was known."""
+        for signal in self._outcome_signals():
+            values = revised_values(signal, revision)
+            if values is not None:
+                self._windows.replace(signal, *values, revision.at)
+
+    def _count_versions(self, rows: Rows) -> None:
+        versions = rows.texts.get("version")
+        if versions is None:
+            return
+        for code in np.unique(versions.codes).tolist():
+            if code >= 0:
+                times = rows.times[versions.codes == code]
+                self._head.saw_version(
+                    versions.values[code], len(times), int(times.min()), int(times.max())
+                )
+
+    def _count_in_windows(self, series: Mapping[str, Series | TextSeries]) -> None:
+        for signal, one in series.items():
+            if isinstance(one, Series):
+                self._windows.add(signal, one.values, one.times)
+
+    def on_time(self, watermark: Micros) -> None:
+        """Event time has come this far: let expire what is due, close windows."""
+        self._watermark = watermark
+        self._join.on_time(watermark - self._lateness)
+        self._windows.advance(watermark)
+        self.pending_rows += 1
+
+    # -- what changes the declaration --
+
+    def redeclare(self, stream: Stream, at: Micros) -> Effects:
+        """From here on `stream` declares this instance. What it still watches alike goes on."""
+        effects = Effects()
+        self.stream = stream
+        self._declaration_stored = False
+        self._watchers.redeclare(stream, at, self._publisher(effects, at))
+        if stream.spec.labels is not None:
+            self._join.redeclare(
+                horizon=micros(stream.spec.labels.horizon), max_waiting=stream.spec.max_waiting
+            )
+        windows = _build_windows(stream)
+        windows.inherit(self._windows)
+        self._windows = windows
+        self.pending_rows += 1
+        return effects
+
+    def withdraw(self, at: Micros) -> Effects:
+        """The stream is gone from the deployment: its alerts end."""
+        effects = Effects()
+        self._watchers.withdraw(at, self._publisher(effects, at))
+        return effects
+
+    def _publisher(self, effects: Effects, at: Micros) -> Publish:
+        def publish(change: AlertChange) -> Outgoing:
+            event = self._publish(change, at)
+            effects.events.append(event)
+            return event
+
+        return publish
+
+    # -- alerts --
+
+    def _publish(self, change: AlertChange, seen_at: Micros) -> Outgoing:
+        """The alert event of a change; it waits in the outbox for the checkpoint."""
+        watch = self._watchers.watch(change.signal)
+        event = build_event(
+            self._deployment,
+            change,
+            profiles=watch.profiles,
+            versions=list(self._head.versions),
+            labels=self._label_state() if watch.needs_labels else None,
+            moved_with=self._watchers.moved_with(change),
+            seen_at=seen_at,
+        )
+        outgoing = Outgoing(event.id, event.key, event.headers, event.value)
+        self._outbox.append(outgoing)
+        return outgoing
+
+    def _label_state(self) -> LabelState:
+        totals = self._join.totals
+        return LabelState(
+            joined=totals.joined,
+            waiting=self._join.waiting,
+            expired=totals.expired,
+            mean_delay=totals.delay // totals.joined if totals.joined else None,
+        )
+
+    # -- what is stored --
+
+    def checkpoint(self, to_offset: int) -> InstanceCheckpoint:
+        """All that changed since the last checkpoint; in flight until `settle`."""
+        fields = {"head": self._head.encode(), **self._watchers.changed_fields()}
+        if not self._declaration_stored:
+            fields["declaration"] = json.dumps(self.stream.to_json()).encode()
+            self._declaration_stored = True
+        join = self._join.delta()
+        fields["join"] = join.state
+        fields["windows"] = self._windows.snapshot()
+        fields["summary"] = self._summary()
+        checkpoint = InstanceCheckpoint(
+            instance=self.key,
+            from_offset=self._stored_offset,
+            to_offset=to_offset,
+            fields=fields,
+            fields_removed=self._watchers.removed_fields(),
+            windows=self._windows.changed(),
+            windows_removed=self._windows.dropped(),
+            entries=join.entries,
+            groups=join.groups,
+            groups_removed=join.groups_removed,
+            outbox=tuple(self._outbox),
+        )
+        self._windows.clear_changes()
+        self._outbox = []
+        self.pending_rows = 0
+        self._stored_offset = to_offset
+        return checkpoint
+
+    def discard_changes(self) -> None:
+        """Nothing is stored: forget what changed since the last checkpoint."""
+        self._join.discard_changes()
+        self._windows.clear_changes()
+        self._outbox = []
+        self.pending_rows = 0
+
+    def settle(self, *, keep: int) -> None:
+        """The last checkpoint is stored: of the join's entries keep about `keep` in memory."""
+        self._join.settle(keep=keep)
+
+    def _summary(self) -> bytes:
+        return summarise(self._head, self._join, self._windows, self._watchers)
+
+    @classmethod
+    def stored(
+        cls, key: InstanceKey, stored: StoredInstance, *, deployment: str
+    ) -> tuple[Instance, list[str]]:
+        """A stored instance, under the declaration it was stored with.
+
+        Also the names of the windows to be given to `load_windows`.
+
+        Raises:
+            StateError: a part is missing, does not decode, or belongs to other settings.
+        """
+        try:
+            stream = Stream.from_json(json.loads(stored.fields["declaration"]))
+            instance = cls(key, stream, deployment=deployment)
+            return instance, instance.restore(stored)
+        except (KeyError, ValueError, TypeError) as error:
+            msg = f"{key.name}: the stored state lacks a part, or it does not decode: {error!r}"
+            raise StateError(msg) from error
+
+    def restore(self, stored: StoredInstance) -> list[str]:
+        """Take over a stored state; the names of the windows to be given to `load_windows`.
+
+        Raises:
+            StateError: a part does not decode, or belongs to other settings.
+        """
+        fields = stored.fields
+        self._declaration_stored = True
+        self._head = Head.decode(fields["head"])
+        self._join.restore(fields["join"])
+        self._watchers.restore(fields)
+        self._stored_offset = stored.offset
+        return self._windows.restore(fields["windows"])
+
+    def load_windows(self, blobs: Mapping[str, bytes]) -> None:
+        """Take over the open windows.
+
+        Raises:
+            StateError: one is missing or does not decode.
+        """
+        self._windows.load(blobs)
+
+
+def _build_join(stream: Stream) -> Join:
+    labels = stream.spec.labels
+    horizon = micros(labels.horizon) if labels is not None else 0
+    return Join(horizon=horizon, max_waiting=stream.spec.max_waiting)
+
+
+def _build_windows(stream: Stream) -> Windows:
+    labels = stream.spec.labels
+    horizon = micros(labels.horizon) if labels is not None else 0
+    numeric = [watch.signal for watch in stream.watches if watch.kind is not SignalKind.CATEGORICAL]
+    return Windows(
+        stream.spec.windows,
+        numeric,
+        max_series=MAX_WINDOW_SERIES,
+        lateness=micros(stream.spec.lateness),
+        open_for={signal: horizon for signal in numeric if signal in NEEDS_LABELS},
+    )
+
+
+def micros(span: timedelta) -> Micros:
+    """A span of time as whole microseconds."""
+    return span // timedelta(microseconds=1)

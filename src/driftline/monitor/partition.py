@@ -1,0 +1,399 @@
+"""The monitor of one events partition: its clocks and books, and the instances that fall on it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from driftline.clocks import StreamClock, StreamClockState
+from driftline.config.deployment import Stream
+from driftline.errors import DriftlineError, StateError
+from driftline.eventlog.messages import Command, CommandKind, Progress, Rows
+from driftline.join.entries import decode_entry
+from driftline.model import InstanceKey, Role
+from driftline.monitor.books import Books
+from driftline.monitor.effects import Effects
+from driftline.monitor.instance import NEVER, Instance
+from driftline.monitor.state import InstanceCheckpoint, PartitionCheckpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from driftline.eventlog.messages import Message
+    from driftline.model import Micros
+    from driftline.monitor.state import StoredInstance, StoredPartition
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """All that has to be stored to go on from here: first the instances, then the partition."""
+
+    instances: Sequence[InstanceCheckpoint]
+    partition: PartitionCheckpoint
+
+
+class StreamState(msgspec.Struct):
+    """What an events partition knows of a stream apart from its instances."""
+
+    clock: StreamClockState
+    books: Books
+    refused: int = 0
+    """Rows of instances over `max_instances`."""
+    suspended_rows: int = 0
+    """Rows passed over because their instance is suspended."""
+
+
+class PartitionState(msgspec.Struct):
+    """What an events partition stores: its declaration, and per stream clock and books."""
+
+    format: int
+    digest: str
+    streams: list[dict[str, Any]]
+    states: dict[str, StreamState]
+    suspended: dict[str, str]
+    """Instances that are passed over, each with the reason."""
+
+    @classmethod
+    def decode(cls, blob: bytes) -> PartitionState:
+        """The inverse of MessagePack's encoding.
+
+        Raises:
+            StateError: it does not decode, or another driftline wrote it.
+        """
+        try:
+            state = msgspec.msgpack.decode(blob, type=cls)
+        except (msgspec.DecodeError, ValueError) as error:
+            msg = f"the stored state of an events partition does not decode: {error}"
+            raise StateError(msg) from error
+        if state.format != FORMAT:
+            msg = f"state of format {state.format} was written by another driftline ({FORMAT})"
+            raise StateError(msg)
+        return state
+
+
+class _StreamMonitor:
+    """One stream on one events partition."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.clock = StreamClock(_roles(stream))
+        self.books = Books()
+        self.refused = 0
+        self.suspended_rows = 0
+        self.instances: dict[InstanceKey, Instance] = {}
+        self.deadline: Micros = NEVER
+        """Not later than the first deadline of any instance."""
+
+    def state(self) -> StreamState:
+        return StreamState(self.clock.snapshot(), self.books, self.refused, self.suspended_rows)
+
+    def restore(self, state: StreamState) -> None:
+        self.clock = StreamClock.restore(_roles(self.stream), state.clock)
+        self.books = state.books
+        self.refused, self.suspended_rows = state.refused, state.suspended_rows
+
+    def on_time(self, offset: int) -> None:
+        watermark = self.clock.watermark
+        if watermark < self.deadline:
+            return
+        for instance in self.instances.values():
+            if instance.deadline <= watermark and not _is_past(instance, offset):
+                instance.on_time(watermark)
+        self.find_deadline()
+
+    def find_deadline(self) -> None:
+        self.deadline = min((one.deadline for one in self.instances.values()), default=NEVER)
+
+
+class PartitionMonitor:
+    """Applies the messages of one events partition, in order, each once.
+
+    Between two messages `checkpoint` hands out what changed; after an error inside a message
+    everything in memory is to be dropped and loaded again.
+    """
+
+    def __init__(
+        self, partition: int, streams: Iterable[Stream], *, deployment: str, digest: str
+    ) -> None:
+        self.partition = partition
+        self.digest = digest
+        """Of the declaration that holds at this place of the log."""
+        self.offset = 0
+        """The next offset of the events log to apply."""
+        self.suspended: dict[InstanceKey, str] = {}
+        self._deployment = deployment
+        self._streams = {stream.name: _StreamMonitor(stream) for stream in streams}
+        self._stored_offset: int | None = None
+        self._departed: list[Instance] = []
+        self.needs_reload = False
+        """A stream was declared of which older state may be stored: checkpoint, then load anew."""
+
+    # -- what is known --
+
+    @property
+    def streams(self) -> Mapping[str, Stream]:
+        """The declared streams at this place of the log."""
+        return {name: one.stream for name, one in self._streams.items()}
+
+    @property
+    def instances(self) -> Iterator[Instance]:
+        """All instances in memory."""
+        for one in self._streams.values():
+            yield from one.instances.values()
+
+    @property
+    def pending_rows(self) -> int:
+        """Rows applied since the last checkpoint."""
+        return sum(instance.pending_rows for instance in self.instances)
+
+    def watermark(self, stream: str) -> Micros:
+        """How far event time has come in a stream."""
+        return self._streams[stream].clock.watermark
+
+    def books(self, stream: str) -> Books:
+        """The books of a stream's source partitions."""
+        return self._streams[stream].books
+
+    def unknown_ids(self, messages: Iterable[Message]) -> dict[InstanceKey, list[str]]:
+        """The ids to be looked up in the store before these messages are applied."""
+        wanted: dict[InstanceKey, list[str]] = {}
+        for message in messages:
+            if not isinstance(message, Rows) or message.stream not in self._streams:
+                continue
+            instances = self._streams[message.stream].instances
+            for key, rows in _by_instance(message):
+                instance = instances.get(key)
+                ids = instance.unknown_ids(rows.ids) if instance is not None else None
+                if ids:
+                    wanted.setdefault(key, []).extend(ids)
+        return wanted
+
+    # -- what comes in --
+
+    def apply(
+        self,
+        offset: int,
+        message: Message | None,
+        found: Mapping[InstanceKey, Mapping[str, bytes]],
+    ) -> Effects:
+        """Apply the message at this offset; None for one that means nothing to this monitor."""
+        if offset < self.offset:
+            return Effects()
+        self.offset = offset + 1
+        match message:
+            case Rows():
+                return self._on_rows(offset, message, found)
+            case Progress():
+                self._on_progress(offset, message)
+            case Command(kind=CommandKind.DECLARE):
+                return self._on_declare(message)
+            case Command(kind=CommandKind.FORGET):
+                self._on_forget(message)
+        return Effects()
+
+    def apply_all(self, messages: Iterable[tuple[int, Message]]) -> Effects:
+        """Apply messages whose ids are all in memory, as they are where nothing was ever stored."""
+        effects = Effects()
+        for offset, message in messages:
+            effects.add(self.apply(offset, message, {}))
+        return effects
+
+    def _on_rows(
+        self, offset: int, message: Rows, found: Mapping[InstanceKey, Mapping[str, bytes]]
+    ) -> Effects:
+        effects = Effects()
+        monitor = self._streams.get(message.stream)
+        if monitor is None:
+            return effects
+        for key, rows in _by_instance(message):
+            if key in self.suspended:
+                monitor.suspended_rows += len(rows)
+                continue
+            instance = monitor.instances.get(key) or self._admit(monitor, key)
+            if instance is None:
+                monitor.refused += len(rows)
+            elif not _is_past(instance, offset):
+                self._apply_rows(monitor, instance, rows, found.get(key, {}), effects)
+        return effects
+
+    def _apply_rows(
+        self,
+        monitor: _StreamMonitor,
+        instance: Instance,
+        rows: Rows,
+        found: Mapping[str, bytes],
+        effects: Effects,
+    ) -> None:
+        try:
+            entries = {id_: decode_entry(blob) for id_, blob in found.items()}
+            effects.add(instance.on_rows(rows, entries))
+        except DriftlineError as error:
+            # Trouble of one instance stays there: its stored state is left as it was.
+            self.suspend(instance.key, str(error))
+            monitor.suspended_rows += len(rows)
+            return
+        monitor.deadline = min(monitor.deadline, instance.deadline)
+
+    def _admit(self, monitor: _StreamMonitor, key: InstanceKey) -> Instance | None:
+        if len(monitor.instances) >= monitor.stream.spec.max_instances:
+            return None
+        instance = Instance(key, monitor.stream, deployment=self._deployment)
+        monitor.instances[key] = instance
+        return instance
+
+    def _on_progress(self, offset: int, progress: Progress) -> None:
+        for passage in progress.passages:
+            monitor = self._streams.get(passage.stream)
+            if monitor is None:
+                continue
+            monitor.books.on_progress(progress, passage)
+            if monitor.clock.on_progress(progress, passage):
+                monitor.on_time(offset)
+
+    def _on_declare(self, command: Command) -> Effects:
+        """From here on the command's declaration holds; an instance keeps what still applies."""
+        effects = Effects()
+        if command.arguments["digest"] == self.digest:
+            return effects
+        self.digest = command.arguments["digest"]
+        before = self._streams
+        declared = [Stream.from_json(one) for one in json.loads(command.arguments["streams"])]
+        self._streams = {stream.name: _StreamMonitor(stream) for stream in declared}
+        for name, former in before.items():
+            successor = self._streams.get(name)
+            for instance in former.instances.values():
+                if successor is None:
+                    effects.add(instance.withdraw(command.at))
+                elif successor.stream != former.stream:
+                    effects.add(instance.redeclare(successor.stream, command.at))
+            if successor is not None:
+                successor.restore(former.state())
+                successor.instances = former.instances
+                successor.find_deadline()
+        self.needs_reload = bool(self._streams.keys() - before.keys())
+        self._departed += [
+            instance
+            for name, former in before.items()
+            if name not in self._streams
+            for instance in former.instances.values()
+        ]
+        return effects
+
+    def _on_forget(self, command: Command) -> None:
+        """Drop what is in memory; the one who asked removes what is stored."""
+        for monitor in self._streams.values():
+            monitor.instances = {
+                key: instance
+                for key, instance in monitor.instances.items()
+                if key.name != command.instance and key.stream != command.stream
+            }
+
+    def suspend(self, key: InstanceKey, reason: str) -> None:
+        """Pass this instance's rows over from here on; what is stored of it stays."""
+        self.suspended[key] = reason
+        self._streams[key.stream].instances.pop(key, None)
+
+    # -- what is stored --
+
+    def checkpoint(self) -> Step:
+        """All that changed since the last one; in flight until `settle`."""
+        changed = [
+            instance.checkpoint(self.offset)
+            for instance in (*self.instances, *self._departed)
+            if instance.dirty and (instance.stored_offset or 0) < self.offset
+        ]
+        state = PartitionState(
+            format=FORMAT,
+            digest=self.digest,
+            streams=[one.stream.to_json() for one in self._streams.values()],
+            states={name: one.state() for name, one in self._streams.items()},
+            suspended={key.name: reason for key, reason in self.suspended.items()},
+        )
+        partition = PartitionCheckpoint(
+            self.partition, self._stored_offset, self.offset, msgspec.msgpack.encode(state)
+        )
+        self._stored_offset = self.offset
+        self._departed = []
+        return Step(changed, partition)
+
+    def discard_changes(self) -> None:
+        """Nothing is stored: forget what changed, and keep everything in memory."""
+        for instance in self.instances:
+            instance.discard_changes()
+
+    def settle(self, *, keep: int) -> None:
+        """The last checkpoint is stored; `keep` of the join's entries may stay in memory."""
+        instances = list(self.instances)
+        for instance in instances:
+            instance.settle(keep=max(keep // len(instances), 100))
+
+    def restore(self, stored: StoredPartition) -> None:
+        """Take over a stored partition, with the declaration that held there.
+
+        Raises:
+            StateError: it does not decode.
+        """
+        state = PartitionState.decode(stored.blob)
+        self.digest = state.digest
+        self._streams = {
+            stream.name: _StreamMonitor(stream) for stream in map(Stream.from_json, state.streams)
+        }
+        for name, stream_state in state.states.items():
+            self._streams[name].restore(stream_state)
+        self.suspended = {InstanceKey.parse(name): why for name, why in state.suspended.items()}
+        self.offset = self._stored_offset = stored.offset
+
+    def adopt(self, key: InstanceKey, stored: StoredInstance) -> list[str]:
+        """Take over a stored instance; the names of the windows that `adopt_windows` needs.
+
+        Raises:
+            StateError: a part does not decode.
+        """
+        instance, wanted = Instance.stored(key, stored, deployment=self._deployment)
+        self._streams[key.stream].instances[key] = instance
+        return wanted
+
+    def adopt_windows(self, key: InstanceKey, blobs: Mapping[str, bytes]) -> None:
+        """Take over an instance's open windows.
+
+        Raises:
+            StateError: one is missing or does not decode.
+        """
+        monitor = self._streams[key.stream]
+        instance = monitor.instances[key]
+        instance.load_windows(blobs)
+        if instance.stream != monitor.stream:
+            instance.redeclare(monitor.stream, monitor.clock.newest)
+        monitor.deadline = min(monitor.deadline, instance.deadline)
+
+
+def _roles(stream: Stream) -> tuple[Role, ...]:
+    if stream.spec.labels is None:
+        return (Role.PREDICTIONS,)
+    return (Role.PREDICTIONS, Role.LABELS)
+
+
+def _is_past(instance: Instance, offset: int) -> bool:
+    """Whether the instance's stored state already holds the message at this offset."""
+    return instance.stored_offset is not None and offset < instance.stored_offset
+
+
+def _by_instance(message: Rows) -> Iterator[tuple[InstanceKey, Rows]]:
+    """The message's rows by instance, in the order in which the instances are named."""
+    if len(message.instances) == 1:
+        if len(message):
+            yield InstanceKey(message.stream, message.instances[0]), message
+        return
+    order = np.argsort(message.instance_codes, kind="stable")
+    codes = message.instance_codes[order]
+    edges = np.flatnonzero(np.diff(codes)) + 1
+    for part in np.split(order, edges):
+        if len(part):
+            value = message.instances[int(message.instance_codes[part[0]])]
+            yield InstanceKey(message.stream, value), message.take(part.astype(np.int64))

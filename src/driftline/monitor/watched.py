@@ -1,0 +1,218 @@
+"""One watched signal of one instance: its detectors, and the track on which its alerts live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads it
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from driftline.alerts.track import SignalTrack
+from driftline.detectors import Witness
+from driftline.errors import StateError
+from driftline.model import Alarm, SignalKind
+from driftline.signals import IndicatorTable, Series, TextSeries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from driftline.alerts.alert import AlertChange
+    from driftline.alerts.lifecycle import Reason
+    from driftline.config.profiles import Profile
+    from driftline.config.watches import Watch
+    from driftline.eventlog.messages import Floats, Ints
+    from driftline.model import InstanceKey, Level, Micros
+
+PLAIN: Final = ""
+"""The indicator of a signal that is not categorical: it has but one series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A detector's verdict at one row of the message."""
+
+    row: int
+    indicator: str
+    profile: Profile
+    values_seen: int
+    level: Level
+
+
+@dataclass(slots=True, eq=False)
+class Observed:
+    """What one message brought for one signal: its numeric columns, and what the detectors said."""
+
+    columns: Mapping[str, Floats]
+    times: Ints
+    rows: Ints
+    hits: list[Hit] = field(default_factory=list)
+    position: int = 0
+    """How many of the values the track has been given."""
+
+    def until(self, row: int) -> tuple[Mapping[str, Floats], Ints] | None:
+        """The values up to and with a row that have not been taken yet; None if there are none."""
+        end = int(self.rows.searchsorted(row, side="right"))
+        start, self.position = self.position, end
+        if start >= end:
+            return None
+        if start == 0 and end == len(self.rows):
+            return self.columns, self.times
+        part = slice(start, end)
+        return {name: column[part] for name, column in self.columns.items()}, self.times[part]
+
+
+class _Alarms(msgspec.Struct, array_like=True, frozen=True):
+    count: int
+    last: Mapping[str, Alarm]
+
+
+_alarms: Final = msgspec.msgpack.Encoder()
+
+
+class WatchedSignal:
+    """A signal with its detectors and its alerts. A change of its watch keeps what still holds."""
+
+    def __init__(self, instance: InstanceKey, watch: Watch) -> None:
+        self.watch = watch
+        self.track = SignalTrack(instance, watch)
+        self.alarms = 0
+        """How often its detectors alarmed, all together."""
+        self.last_alarms: dict[str, Alarm] = {}
+        """The last alarm of each detector, by profile."""
+        self._table: IndicatorTable | None = None
+        self._witnesses: dict[tuple[str, str], Witness] = {}
+        self._changed = False
+        if watch.kind is SignalKind.CATEGORICAL:
+            self._table = IndicatorTable(max(profile.spec.warm_up for profile in watch.profiles))
+
+    @property
+    def seen(self) -> int:
+        """How many values the detector that has seen most was given."""
+        return max((witness.seen for witness in self._witnesses.values()), default=0)
+
+    @property
+    def unusable(self) -> int:
+        """Values that were not finite, or beyond what a detector can work with."""
+        return max((witness.unusable for witness in self._witnesses.values()), default=0)
+
+    def observe(self, series: Series | TextSeries) -> Observed:
+        """Give a message's values to the detectors, all of them, in order."""
+        self._changed = True
+        observed = self._columns(series)
+        for indicator, column in observed.columns.items():
+            for profile in self.watch.profiles:
+                witness = self._witness(indicator, profile)
+                observed.hits += [
+                    Hit(
+                        int(observed.rows[detection.index]),
+                        indicator,
+                        profile,
+                        detection.values_seen,
+                        detection.level,
+                    )
+                    for detection in witness.feed(column)
+                ]
+        return observed
+
+    def hear(self, alarm: Alarm, incarnation: str) -> list[AlertChange]:
+        """A detector alarmed at the latest value that the track was given."""
+        self.alarms += 1
+        self.last_alarms[alarm.profile] = alarm
+        return self.track.on_alarm(alarm, incarnation=incarnation)
+
+    def end(self, reason: Reason, at: Micros) -> AlertChange | None:
+        """End the living alert, if there is one, for a reason that the values do not give."""
+        self._changed = True
+        return self.track.end(reason, at)
+
+    def _columns(self, series: Series | TextSeries) -> Observed:
+        if isinstance(series, Series):
+            return Observed({PLAIN: series.values}, series.times, series.rows)
+        assert self._table is not None  # noqa: S101 - texts come for categorical signals only
+        return Observed(*self._table.columns(series))
+
+    def _witness(self, indicator: str, profile: Profile) -> Witness:
+        witness = self._witnesses.get((indicator, profile.name))
+        if witness is None:
+            kind = self.watch.kind if indicator == PLAIN else SignalKind.BINARY
+            witness = self._witnesses[indicator, profile.name] = Witness(profile, kind)
+        return witness
+
+    # -- what is stored --
+
+    def changed_fields(self) -> Iterator[tuple[str, bytes]]:
+        """The parts of the state that changed since this was asked last, by name."""
+        if not self._changed:
+            return
+        self._changed = False
+        signal = self.watch.signal
+        yield _name("track", signal), self.track.snapshot()
+        yield _name("alarms", signal), _alarms.encode(_Alarms(self.alarms, self.last_alarms))
+        if self._table is not None:
+            yield _name("indicators", signal), self._table.snapshot()
+        for (indicator, profile), witness in self._witnesses.items():
+            yield _name("witness", signal, profile, indicator), witness.snapshot()
+
+    def restore(self, fields: Mapping[str, bytes]) -> None:
+        """Take over what is stored of this signal; what is not there starts anew.
+
+        Raises:
+            StateError: a part does not decode, or belongs to other settings.
+        """
+        signal = self.watch.signal
+        track = fields.get(_name("track", signal))
+        if track is not None:
+            self.track.restore(track)
+        alarms = fields.get(_name("alarms", signal))
+        if alarms is not None:
+            self._restore_alarms(alarms)
+        indicators: tuple[str, ...] = (PLAIN,)
+        table = fields.get(_name("indicators", signal))
+        if self._table is not None and table is not None:
+            self._table.restore(table)
+            indicators = self._table.names
+        for profile in self.watch.profiles:
+            for indicator in indicators:
+                blob = fields.get(_name("witness", signal, profile.name, indicator))
+                if blob is not None:
+                    self._witness(indicator, profile).restore(blob)
+
+    def _restore_alarms(self, blob: bytes) -> None:
+        try:
+            alarms = msgspec.msgpack.decode(blob, type=_Alarms)
+        except (msgspec.DecodeError, ValueError) as error:
+            msg = f"{self.watch.signal}: the stored alarms do not decode: {error}"
+            raise StateError(msg) from error
+        self.alarms, self.last_alarms = alarms.count, dict(alarms.last)
+
+    def succeed(self, former: WatchedSignal) -> tuple[str, ...]:
+        """Take over from the watch that this one replaces; return the profiles that start anew."""
+        self.track = former.track
+        self.track.rewatch(self.watch)
+        self.alarms, self.last_alarms = former.alarms, former.last_alarms
+        self._table = former._table
+        digests = {profile.name: profile.digest for profile in self.watch.profiles}
+        before = {profile.name: profile.digest for profile in former.watch.profiles}
+        kept = {name for name, digest in digests.items() if before.get(name) == digest}
+        self._witnesses = {
+            key: witness
+            for key, witness in former._witnesses.items()
+            if key[1] in kept
+        }
+        self._changed = True
+        return tuple(name for name in digests if name not in kept)
+
+    def field_names(self) -> set[str]:
+        """The names of all parts of the state that this signal stores."""
+        signal = self.watch.signal
+        names = {_name("track", signal), _name("alarms", signal)}
+        if self._table is not None:
+            names.add(_name("indicators", signal))
+        return names | {
+            _name("witness", signal, profile, indicator) for indicator, profile in self._witnesses
+        }
+
+
+def _name(*parts: str) -> str:
+    return "|".join(parts)

@@ -1,0 +1,106 @@
+"""Drives the monitor over recorded files, in event-time order and by event time alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from driftline.intake import SourceRange, TopicReader
+from driftline.model import Role, SourcePartition
+from driftline.monitor.partition import PartitionMonitor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from driftline.config.deployment import Stream
+    from driftline.decode import Record
+    from driftline.intake import Refused
+    from driftline.monitor.effects import Effects
+    from driftline.recorded import Timeline
+
+
+@dataclass(slots=True)
+class _File:
+    """A recorded file in the place of a topic with one partition."""
+
+    name: str
+    reader: TopicReader
+    next: int = 0
+
+
+class Replay:
+    """One stream's monitor, fed from files.
+
+    A file stands for a topic of one partition: its name is the topic, a record's offset its place
+    in the order of time. What is refused is handed to `on_refused`, and the others go on.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        names: dict[Role, str],
+        *,
+        deployment: str = "replay",
+        on_refused: Callable[[Sequence[Refused]], None] = lambda _refused: None,
+    ) -> None:
+        """Prepare a replay; `names` are the files' names by role, one name for both if one file."""
+        self.monitor = PartitionMonitor(0, [stream], deployment=deployment, digest="")
+        self._on_refused = on_refused
+        self._files: dict[tuple[Role, ...], _File] = {}
+        self._stream = stream
+        self._names = names
+        self._offset = 0
+        self.records = 0
+        """Records read so far."""
+
+    def run(self, timeline: Timeline) -> Iterator[Effects]:
+        """Go through the files, yielding what each batch brings about.
+
+        Raises:
+            RecordingError: a file does not read.
+        """
+        for role in self._absent_roles():
+            yield self._feed(self._file((role,)), (), ended=True)
+        for batch in timeline:
+            file = self._file(batch.roles)
+            self.records += len(batch.records)
+            yield self._feed(file, batch.records)
+        for file in self._files.values():
+            yield self._feed(file, (), ended=True)
+
+    def _absent_roles(self) -> list[Role]:
+        """Roles without a file: time must not wait for them."""
+        labelled = self._stream.spec.labels is not None
+        roles = (Role.PREDICTIONS, Role.LABELS) if labelled else (Role.PREDICTIONS,)
+        return [role for role in roles if role not in self._names]
+
+    def _file(self, roles: tuple[Role, ...]) -> _File:
+        file = self._files.get(roles)
+        if file is None:
+            attached = [(self._stream, role) for role in roles]
+            name = self._names.get(roles[0], roles[0].value)
+            file = _File(name, TopicReader(attached, partitions=1))
+            self._files[roles] = file
+        return file
+
+    def _feed(self, file: _File, records: Sequence[Record], *, ended: bool = False) -> Effects:
+        end = records[-1].offset + 1 if records else file.next
+        passed = SourceRange(
+            source=SourcePartition(file.name, 0),
+            first=file.next,
+            next=end,
+            log_start=0,
+            log_end=end,
+            ended=ended,
+        )
+        file.next = end
+        reading = file.reader.read(passed, records, seen_at=None)
+        if reading.refused:
+            self._on_refused(reading.refused)
+        effects = self.monitor.apply_all((self._next(), one) for _, one in reading.messages)
+        self.monitor.discard_changes()
+        return effects
+
+    def _next(self) -> int:
+        self._offset += 1
+        return self._offset - 1
