@@ -38,7 +38,7 @@ lint: setup  ## every linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/yamllint --strict .
+	$(BIN)/yamllint --strict docker-compose.yml docker config detectors streams src
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: setup  ## put the code into its form
