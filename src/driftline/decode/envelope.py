@@ -149,7 +149,7 @@ def _explain(body: bytes, error: Exception) -> NoReturn:
         reason = f"the value is {show(body)}; expected a JSON object"
         raise RefusedError(RejectCode.NOT_AN_OBJECT, reason) from error
     try:
-        json.loads(body, parse_constant=_not_finite, parse_int=str)
+        json.loads(body.decode(), parse_constant=_not_finite, parse_int=str)
     except _NotFiniteError as constant:
         reason = f"the value holds {constant}; expected a finite number, or null for a missing one"
         raise RefusedError(RejectCode.NON_FINITE, reason) from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 import numpy as np
+from msgspec.structs import astuple
 
 from driftline.config.fields import FieldSource
 from driftline.config.spec import canonical
@@ -30,7 +31,7 @@ from driftline.decode.layout import Kind
 from driftline.decode.shapes import build_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     Mask: TypeAlias = NDArray[np.bool_]
     Found: TypeAlias = Mapping[FieldPath, Sequence[Any]]
 
+_BLOCK: Final = 256
+"""Records decoded at a time: few enough that what they become is still in the processor's cache."""
 _SCALARS: Final = str | int | float | bool
 _TYPES: Final[Mapping[Kind, Any]] = {
     Kind.ID: str | int,
@@ -128,13 +131,13 @@ class FastReader:
         everything = list(range(len(records)))
         if self._shape is None:
             return Taken(None, [], everything)
-        objects, taken = _decode(self._shape, [record.value for record in records])
-        if not objects:
+        decoded, taken = _decode(self._shape, [record.value for record in records])
+        if not taken:
             return Taken(None, [], everything)
         chosen = records if len(taken) == len(records) else [records[place] for place in taken]
-        doubt = np.zeros(len(taken), np.bool_)
+        doubt = _deep([record.value for record in chosen])
         found = {
-            **self._shape.columns(objects),
+            **self._shape.columns(decoded),
             **{column.field: _outside(column, chosen, doubt) for column in self._outside},
         }
         places = np.array(taken, np.int64)
@@ -153,10 +156,10 @@ class FastReader:
         ours = np.ones(count, np.bool_)
         for column, wanted in layout.where:
             texts = _canonical(found[column.field])
-            ours &= np.fromiter((text == wanted for text in texts), np.bool_, count)
+            ours &= np.array([text == wanted for text in texts], np.bool_)
         if layout.other is not None:
             pairs = zip(found[layout.outcome.field], found[layout.other.field], strict=True)
-            ours &= np.fromiter((a is not None or b is None for a, b in pairs), np.bool_, count)
+            ours &= np.array([mine is not None or its is None for mine, its in pairs], np.bool_)
         return ours
 
     def _columns(
@@ -202,8 +205,8 @@ class FastReader:
                 return _numbers(column, came, doubt)
             case Kind.BINARY:
                 texts = _texts(column, came, doubt)
-                positive = self._layout.positive
-                return np.fromiter((text == positive for text in texts), np.float64, len(texts))
+                known = {text: float(text == self._layout.positive) for text in set(texts)}
+                return np.fromiter(map(known.__getitem__, texts), np.float64, len(texts))
             case _:
                 return _texts(column, came, doubt)
 
@@ -218,25 +221,48 @@ def _shape(layout: Layout) -> Shape | None:
     return build_shape(inside)
 
 
-def _decode(shape: Shape, bodies: list[bytes | None]) -> tuple[list[Any], list[int]]:
-    """What decodes without doubt, and where it was in the batch."""
-    decode = msgspec.json.Decoder(shape.type).decode
-    plain = bytes_of = [body or b"" for body in bodies]
+def _decode(shape: Shape, bodies: Sequence[bytes | None]) -> tuple[list[list[Any]], list[int]]:
+    """What decodes without doubt, as columns of the shape's fields, and where each was in the batch."""
+    plain = [body or b"" for body in bodies]
     joined = b"".join(plain)
     if not joined.isascii() or max(map(len, plain)) > MAX_VALUE:
-        bytes_of = [body if is_plain(body) else b"" for body in plain]
-    objects, taken = [], []
-    for place, body in enumerate(bytes_of):
+        plain = [body if is_plain(body) else b"" for body in plain]
+    decode = msgspec.json.Decoder(shape.type).decode
+    columns: list[list[Any]] = [[] for _ in shape.fields]
+    taken: list[int] = []
+    for start in range(0, len(plain), _BLOCK):
+        block = plain[start : start + _BLOCK]
         try:
-            objects.append(decode(body))
+            rows, places = [astuple(decode(body)) for body in block], range(len(block))
+        except UNDECODABLE:
+            rows, places = _decode_singly(decode, block)
+        taken += [start + place for place in places]
+        for column, part in zip(columns, zip(*rows, strict=True), strict=bool(rows)):
+            column += part
+    return columns, taken
+
+
+def _deep(bodies: Sequence[bytes | None]) -> Mask:
+    """Which of these objects may be nested too deep."""
+    plain = [body or b"" for body in bodies]
+    # "[" and "{" differ in one bit. Each object holds one at least, so few more cannot nest deep.
+    opening = (np.frombuffer(b"".join(plain), np.uint8) | np.uint8(0x20)) == ord("{")
+    if np.count_nonzero(opening) < len(plain) + MAX_DEPTH:
+        return np.zeros(len(plain), np.bool_)
+    return np.array([maybe_deep(body) for body in plain], np.bool_)
+
+
+def _decode_singly(
+    decode: Callable[[bytes], Any], bodies: Sequence[bytes]
+) -> tuple[list[tuple[Any, ...]], Sequence[int]]:
+    rows, taken = [], []
+    for place, body in enumerate(bodies):
+        try:
+            rows.append(astuple(decode(body)))
         except UNDECODABLE:
             continue
         taken.append(place)
-    # Each of these holds a bracket at least, so that few more than that cannot nest deep.
-    if joined.count(b"{") + joined.count(b"[") < len(taken) + MAX_DEPTH:
-        return objects, taken
-    sure = [n for n, place in enumerate(taken) if not maybe_deep(plain[place])]
-    return [objects[n] for n in sure], [taken[n] for n in sure]
+    return rows, taken
 
 
 def _outside(column: Column, records: Sequence[Record], doubt: Mask) -> list[Any]:
@@ -257,26 +283,26 @@ def _outside(column: Column, records: Sequence[Record], doubt: Mask) -> list[Any
 
 
 def _ids(column: Column, came: Sequence[Any], doubt: Mask) -> list[str]:
-    texts = _canonical(came)
-    if None not in texts:
-        whole = [text for text in texts if text is not None]
-        if values.all_sound(whole):
-            return whole
-    for row, text in enumerate(texts):
-        doubt[row] |= text is None or not _is_sound(column, text)
-    return [text or "" for text in texts]
+    if set(map(type, came)) == {str} and values.all_sound(came):
+        return list(came)
+    texts = [text or "" for text in _canonical(came)]
+    if not values.all_sound(texts):
+        bad = np.array([not _is_sound(column, text) for text in texts], np.bool_)
+        doubt |= bad
+    return texts
 
 
 def _texts(column: Column, came: Sequence[Any], doubt: Mask) -> list[str | None]:
     texts = _canonical(came)
     distinct = set(texts)
-    optional = column.kind in (Kind.VERSION, Kind.CATEGORICAL_FEATURE)
-    if None in distinct and not optional:
-        doubt |= np.fromiter((text is None for text in texts), np.bool_, len(texts))
-    distinct.discard(None)
-    if not values.all_sound(known := [text for text in distinct if text is not None]):
+    if None in distinct:
+        distinct.remove(None)
+        if column.kind not in (Kind.VERSION, Kind.CATEGORICAL_FEATURE):
+            doubt |= np.array([text is None for text in texts], np.bool_)
+    known = [text for text in distinct if text is not None]
+    if not values.all_sound(known):
         bad = {text for text in known if not _is_sound(column, text)}
-        doubt |= np.fromiter((text in bad for text in texts), np.bool_, len(texts))
+        doubt |= np.array([text in bad for text in texts], np.bool_)
         if column.kind is Kind.VERSION:
             return [text or None for text in texts]
     return texts

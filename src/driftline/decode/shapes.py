@@ -23,17 +23,16 @@ class Shape:
     type: type[msgspec.Struct]
     fields: tuple[FieldPath | Shape, ...]
 
-    def columns(self, objects: Sequence[Any]) -> dict[FieldPath, Sequence[Any]]:
-        """What the objects hold at each place; None where nothing is."""
+    def columns(self, came: Sequence[Sequence[Any]]) -> dict[FieldPath, Sequence[Any]]:
+        """What is found at each place, None where nothing is, given the type's fields as columns."""
         found: dict[FieldPath, Sequence[Any]] = {}
-        for field, column in zip(
-            self.fields, zip(*map(astuple, objects), strict=True), strict=True
-        ):
+        for field, column in zip(self.fields, came, strict=True):
             if isinstance(field, FieldPath):
                 found[field] = column
             else:
-                absent = field.type()
-                found |= field.columns([absent if each is None else each for each in column])
+                absent = (None,) * len(field.fields)
+                inner = (absent if each is None else astuple(each) for each in column)
+                found |= field.columns(list(zip(*inner, strict=True)))
         return found
 
 

@@ -65,19 +65,16 @@ def iso_column(texts: Sequence[str | None]) -> tuple[Ints, NDArray[np.bool_]]:
     """The moments, and where one could be read; exactly as `parse_iso` reads them."""
     moments = np.zeros(len(texts), np.int64)
     read = np.zeros(len(texts), np.bool_)
-    lengths = np.fromiter((len(text) if text else 0 for text in texts), np.int64, len(texts))
-    for length in np.unique(lengths).tolist():
+    lengths = np.array([0 if text is None else len(text) for text in texts], np.int64)
+    for length in set(lengths.tolist()) - {0}:
         rows = np.flatnonzero(lengths == length)
-        same = [text for text in map(texts.__getitem__, rows.tolist()) if text is not None]
-        if length == 0:
-            continue
-        left = rows
         if len(rows) >= _FEW:
+            same = [texts[row] or "" for row in rows.tolist()]
             done, values = _same_form(same, length)
             moments[rows[done]] = values[done]
             read[rows[done]] = True
-            left = rows[~done]
-        for row in left.tolist():
+            rows = rows[~done]
+        for row in rows.tolist():
             moment = parse_iso(texts[row] or "")
             if moment is not None:
                 moments[row], read[row] = moment, True

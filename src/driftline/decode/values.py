@@ -14,6 +14,8 @@ from driftline.decode.layout import Kind
 from driftline.decode.times import FIRST_TIME, LAST_TIME, parse_epoch, parse_iso
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from driftline.config.fields import TimeUnit
     from driftline.decode.layout import Column
     from driftline.model import Micros
@@ -57,7 +59,7 @@ def checked_text(column: Column, text: str) -> str:
     return text
 
 
-def all_sound(texts: list[str]) -> bool:
+def all_sound(texts: Sequence[str]) -> bool:
     """Whether `checked_text` certainly takes every one of these; False may also mean: look closer."""
     joined = "".join(texts)
     return (
