@@ -1,0 +1,1 @@
+"""Puts the parts together: addresses, servers, the worker and its roles."""
