@@ -110,12 +110,12 @@ class Housekeeping:
             (answer,) = await self._client.run(
                 [call(scripts.COLLECT, [self._keys.of(key, "state")], budget)]
             )
-            if isinstance(answer, Exception) or answer[0] != b"collected":
+            if not isinstance(answer, list):
                 log.error("garbage_not_collected", instance=key.name, error=str(answer))
                 groups = 0
             else:
-                done += answer[1]
-                groups = answer[2]
+                looked_at, groups = answer
+                done += looked_at
         if not groups:
             await self._withdraw(key)
         return done

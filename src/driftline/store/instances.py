@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import uuid
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -12,6 +13,7 @@ from driftline.monitor.state import StoredInstance
 from driftline.store import scripts
 from driftline.store.client import call
 from driftline.store.guard import check_step
+from driftline.store.packing import pack_strings
 from driftline.store.plans import build_plan, decode_outbox
 from driftline.store.protocol import InstanceStateError, Outcome
 
@@ -40,6 +42,7 @@ BYTES_AT_ONCE: Final = 4_000_000
 STAGED_SECONDS: Final = 3_600
 """How long parts of a checkpoint wait to be committed: they are rubbish if the writer died."""
 _STAGING_ATTEMPTS: Final = 3
+_ABSENT: Final = 2**32 - 1
 
 
 class Instances:
@@ -69,13 +72,15 @@ class Instances:
     ) -> dict[InstanceKey, dict[str, bytes]]:
         """The named fields of one hash of each instance, in one round trip."""
         asked = [(key, some) for key, ids in wanted.items() for some in _chunks(ids, NAMES_AT_ONCE)]
-        commands = [("HMGET", self._keys.of(key, suffix), *some) for key, some in asked]
+        commands = [
+            self._script(scripts.FETCH, key, suffix, pack_strings(some)) for key, some in asked
+        ]
         found: dict[InstanceKey, dict[str, bytes]] = {key: {} for key in wanted}
         answers = await self._client.run(commands)
         for (key, some), answer in zip(asked, answers, strict=True):
-            _check(key, answer)
-            pairs = zip(some, answer, strict=True)
-            found[key].update((name, blob) for name, blob in pairs if blob is not None)
+            if not isinstance(answer, list):
+                raise _broken(key, answer)
+            found[key].update(_unpack(some, *answer))
         return found
 
     async def window_names(self, key: InstanceKey) -> tuple[str, ...]:
@@ -147,12 +152,12 @@ class Instances:
         return Outcome(_status(answer))
 
     async def _settle_load(self, key: InstanceKey, answer: Any) -> StoredInstance | None:
-        while _status(answer) == "pending":
+        while answer == b"pending":
             await self._roll(key)
             (answer,) = await self._client.run([self._script(scripts.LOAD, key)])
-        if _status(answer) == "broken":
+        if not isinstance(answer, list):
             raise _broken(key, answer)
-        _, state, outbox, expired = answer
+        state, outbox, expired = answer
         if expired:
             # A writer that died may not have come to it.
             await self._housekeeping.announce([key])
@@ -215,14 +220,23 @@ def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
+def _unpack(names: Sequence[str], lengths: bytes, values: bytes) -> Iterator[tuple[str, bytes]]:
+    """The values that are there, out of what FETCH answers."""
+    start = 0
+    for name, length in zip(names, struct.unpack(f"<{len(names)}I", lengths), strict=True):
+        if length != _ABSENT:
+            yield name, values[start : start + length]
+            start += length
+
+
 def _status(answer: Any) -> str:
     """A script's first word; an error that no retry mends counts as broken."""
-    return "broken" if isinstance(answer, Exception) else str(answer[0].decode())
+    return "broken" if isinstance(answer, Exception) else answer.decode().partition(" ")[0]
 
 
 def _broken(key: InstanceKey, answer: Any) -> InstanceStateError:
-    reason = str(answer) if isinstance(answer, Exception) else answer[1].decode()
-    return InstanceStateError(key, reason)
+    text = str(answer) if isinstance(answer, Exception) else answer.decode().partition(" ")[2]
+    return InstanceStateError(key, text)
 
 
 def _check(key: InstanceKey, answer: Any) -> None:

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SHORT_STRING: Final = [bytes([0xA0 | length]) for length in range(32)]
+_FIXED: Final = 32
+_COMMON: Final = 512
 _TWO_BYTES: Final = 1 << 16
 
 
 def pack_strings(strings: Sequence[str | bytes]) -> bytes:
     """An array of strings; text as UTF-8."""
-    pieces = [_array(len(strings))]
-    for string in strings:
-        raw = string.encode() if isinstance(string, str) else string
-        pieces.append(_string(len(raw)))
-        pieces.append(raw)
-    return b"".join(pieces)
+    raw = [string.encode() if isinstance(string, str) else string for string in strings]
+    pieces = [b""] * (2 * len(raw))
+    pieces[::2] = [_HEADS[len(one)] if len(one) < _COMMON else _head(len(one)) for one in raw]
+    pieces[1::2] = raw
+    return b"".join((_array(len(raw)), *pieces))
 
 
 def pack_array(packed: Sequence[bytes]) -> bytes:
@@ -29,9 +29,9 @@ def pack_array(packed: Sequence[bytes]) -> bytes:
     return b"".join((_array(len(packed)), *packed))
 
 
-def _string(length: int) -> bytes:
-    if length < len(_SHORT_STRING):
-        return _SHORT_STRING[length]
+def _head(length: int) -> bytes:
+    if length < _FIXED:
+        return bytes([0xA0 | length])
     if length < _TWO_BYTES:
         return b"\xda" + length.to_bytes(2, "big")
     return b"\xdb" + length.to_bytes(4, "big")
@@ -41,3 +41,7 @@ def _array(length: int) -> bytes:
     if length < _TWO_BYTES:
         return b"\xdc" + length.to_bytes(2, "big")
     return b"\xdd" + length.to_bytes(4, "big")
+
+
+_HEADS: Final = [_head(length) for length in range(_COMMON)]
+"""Most strings are short, and there are many of them."""

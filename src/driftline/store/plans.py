@@ -9,6 +9,7 @@ So nobody ever goes on from a half-written state.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
@@ -17,18 +18,23 @@ from driftline.monitor.state import Outgoing
 from driftline.store.packing import pack_array, pack_strings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from driftline.model import InstanceKey
     from driftline.monitor.state import InstanceCheckpoint
 
-Command: TypeAlias = "tuple[str | bytes, ...]"
+Command: TypeAlias = "tuple[str, str, *tuple[str | bytes, ...]]"
 """Name, last part of the key, arguments."""
+
+_KINDS_ALWAYS: Final = {"state": "hash", "journal": "hash"}
+_KIND_OF: Final = {"HDEL": "hash", "HSET": "hash", "SADD": "set", "RPUSH": "list"}
 
 PART_BYTES: Final = 1_000_000
 """What one script may be given: some milliseconds of Redis' time."""
 ARGUMENTS: Final = 1_000
 """What one command in a script may be given: Lua's stack ends below 8,000."""
+_ARGUMENT_WEIGHT: Final = 32
+"""What an argument costs beside its bytes, in bytes: many small ones take long, too."""
 PACKED_IDS: Final = 500
 """Ids in one element of a group's list."""
 
@@ -53,15 +59,13 @@ class Plan:
 
 def build_plan(step: InstanceCheckpoint) -> Plan:
     """The plan of a checkpoint."""
-    kinds = ["state", "hash", "journal", "hash", "windows", "hash", "entries", "hash"]
-    kinds += ["groups", "set", "expired", "set", "outbox", "hash"]
-    for number in step.groups:
-        kinds += [f"group:{number}", "list"]
+    commands = list(_commands(step))
+    kinds = _KINDS_ALWAYS | {suffix: _KIND_OF[name] for name, suffix, *_ in commands}
     return Plan(
         instance=step.instance,
         span=("" if step.from_offset is None else str(step.from_offset), str(step.to_offset)),
-        kinds=pack_strings(kinds),
-        parts=tuple(_parts(_commands(step))) or (pack_array(()),),
+        kinds=pack_strings(list(chain.from_iterable(kinds.items()))),
+        parts=tuple(_parts(commands)) or (pack_array(()),),
     )
 
 
@@ -88,43 +92,43 @@ def decode_outbox(stored: Iterable[tuple[bytes, bytes]]) -> tuple[Outgoing, ...]
 
 def _commands(step: InstanceCheckpoint) -> Iterator[Command]:
     """Everything that frees memory comes before everything that takes some."""
-    yield from _spread("HDEL", "state", [(field_name(name),) for name in step.fields_removed])
-    yield from _spread("HDEL", "windows", [(name,) for name in step.windows_removed])
-    yield from _spread("HDEL", "entries", [(name,) for name in step.entries_removed])
-    yield from _spread("SADD", "expired", [(str(number),) for number in step.groups_removed])
+    yield from _cut("HDEL", "state", list(map(field_name, step.fields_removed)))
+    yield from _cut("HDEL", "windows", step.windows_removed)
+    yield from _cut("HDEL", "entries", step.entries_removed)
+    yield from _cut("SADD", "expired", list(map(str, step.groups_removed)))
     # A group is listed before it has a key, so that whoever forgets the instance finds the key.
-    yield from _spread("SADD", "groups", [(str(number),) for number in step.groups])
+    yield from _cut("SADD", "groups", list(map(str, step.groups)))
     for number, ids in step.groups.items():
-        packed = (pack_strings(ids[i : i + PACKED_IDS]) for i in _starts(ids))
-        yield from _spread("RPUSH", f"group:{number}", [(blob,) for blob in packed])
-    yield from _spread("HSET", "entries", list(step.entries.items()))
-    yield from _spread("HSET", "windows", list(step.windows.items()))
-    fields: list[Command] = [(field_name(name), blob) for name, blob in step.fields.items()]
+        starts = range(0, len(ids), PACKED_IDS)
+        packed = [pack_strings(ids[start : start + PACKED_IDS]) for start in starts]
+        yield from _cut("RPUSH", f"group:{number}", packed)
+    yield from _cut("HSET", "entries", _flat(step.entries), width=2)
+    yield from _cut("HSET", "windows", _flat(step.windows), width=2)
+    fields = _flat({field_name(name): blob for name, blob in step.fields.items()})
     if step.from_offset is None:
-        fields.append(("name", step.instance.name))
-    yield from _spread("HSET", "state", fields)
-    events = [
-        (event.id, encode_outgoing(event, step.to_offset, i)) for i, event in enumerate(step.outbox)
-    ]
-    yield from _spread("HSET", "outbox", events)
+        fields += ["name", step.instance.name]
+    yield from _cut("HSET", "state", fields, width=2)
+    outbox = enumerate(step.outbox)
+    events = {event.id: encode_outgoing(event, step.to_offset, i) for i, event in outbox}
+    yield from _cut("HSET", "outbox", _flat(events), width=2)
 
 
-def _starts(ids: Sequence[str]) -> range:
-    return range(0, len(ids), PACKED_IDS)
+def _flat(pairs: Mapping[str, bytes]) -> list[str | bytes]:
+    return list(chain.from_iterable(pairs.items()))
 
 
-def _spread(name: str, suffix: str, units: Sequence[Command]) -> Iterator[Command]:
-    """One command for all units, or several where it would grow too long; units are not parted."""
-    arguments: list[str | bytes] = []
-    size = 0
-    for unit in units:
-        grown = sum(map(len, unit))
-        if arguments and (len(arguments) + len(unit) > ARGUMENTS or size + grown > PART_BYTES // 4):
-            yield (name, suffix, *arguments)
-            arguments, size = [], 0
-        arguments += unit
-        size += grown
-    if arguments:
+def _cut(
+    name: str, suffix: str, arguments: Sequence[str | bytes], *, width: int = 1
+) -> Iterator[Command]:
+    """One command, or several where it would grow too long; `width` arguments stay together."""
+    if not arguments:
+        return
+    large = len(arguments) > ARGUMENTS or sum(map(len, arguments)) > PART_BYTES // 4
+    if large and len(arguments) > width:
+        middle = len(arguments) // width // 2 * width
+        yield from _cut(name, suffix, arguments[:middle], width=width)
+        yield from _cut(name, suffix, arguments[middle:], width=width)
+    else:
         yield (name, suffix, *arguments)
 
 
@@ -134,10 +138,11 @@ def _parts(commands: Iterable[Command]) -> Iterator[bytes]:
     size = 0
     for command in commands:
         packed = pack_strings(command)
-        if pending and size + len(packed) > PART_BYTES:
+        weight = len(packed) + _ARGUMENT_WEIGHT * len(command)
+        if pending and size + weight > PART_BYTES:
             yield pack_array(pending)
             pending, size = [], 0
         pending.append(packed)
-        size += len(packed)
+        size += weight
     if pending:
         yield pack_array(pending)

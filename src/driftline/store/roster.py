@@ -56,9 +56,10 @@ class Deployments:
         answer = await self._client.one(
             *call(scripts.PARTITION, [key], start, step.to_offset, step.blob)
         )
-        if answer[0] == b"broken":
-            raise _broken_partition(step.partition, answer[1].decode())
-        return Outcome(answer[0].decode())
+        status, _, reason = answer.decode().partition(" ")
+        if status == Outcome.BROKEN:
+            raise _broken_partition(step.partition, reason)
+        return Outcome(status)
 
     async def claim(self, digest: str, *, started_at: int, take_over: bool) -> Claim:
         """Make a deployment the current one."""

@@ -1,7 +1,7 @@
 -- Remove entries of expired groups that still carry their group's number. ARGV: about how many ids to look at.
 -- Returns how many were looked at and how many groups are left.
 local wrong = wrong_type({'expired', 'set', 'groups', 'set', 'entries', 'hash'})
-if wrong then return {'broken', wrong} end
+if wrong then return 'broken ' .. wrong end
 local done, steps, budget = 0, 0, tonumber(ARGV[1])
 while done < budget and steps < budget do
   steps = steps + 1
@@ -20,4 +20,4 @@ while done < budget and steps < budget do
     redis.call('SREM', base .. 'groups', number)
   end
 end
-return {'collected', done, redis.call('SCARD', base .. 'expired')}
+return {done, redis.call('SCARD', base .. 'expired')}
