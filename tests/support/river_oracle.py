@@ -51,9 +51,12 @@ def river_alarms(profile: Profile, kind: SignalKind, values: Iterable[float]) ->
 
 
 def standardised(series: list[float], warm_up: int) -> list[float]:
-    """The series with mean and sample deviation of its first values taken out; [] if too short."""
+    """The series with mean and sample deviation of its first values taken out; [] if too short.
+
+    Values are cut off at 100 deviations, as the documentation says.
+    """
     first = series[:warm_up]
     if len(first) < warm_up:
         return []
     mean, deviation = statistics.mean(first), statistics.stdev(first)
-    return [(x - mean) / (deviation or 1.0) for x in series]
+    return [min(100.0, max(-100.0, (x - mean) / (deviation or 1.0))) for x in series]

@@ -41,7 +41,7 @@ class Row(State, frozen=True):
 
 
 class AdwinState(State, frozen=True):
-    """All that values have left behind; the rest of River's state follows from it and the spec."""
+    """All that values have left behind; what else River reads follows from it and the spec."""
 
     total: float
     variance: float

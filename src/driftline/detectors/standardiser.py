@@ -11,8 +11,14 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CLIP: Final = 1e6
-"""A standardised value is at most so many deviations from 0: a wilder one silences a detector."""
+CLIP: Final = 100.0
+"""A standardised value is at most so many deviations from 0.
+
+A single wilder one near a detector's start would silence it for long: ADWIN weighs every difference
+against the variance of its whole window.
+"""
+_WILD: Final = 1e4
+"""A value so many interquartile ranges from the median does not count for the scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,7 @@ class Standardiser:
         """The values' mean and sample standard deviation; a deviation of 1 if they are all equal.
 
         Sums are exact before they are rounded once, so the result is the same on every machine.
-        A value more than `CLIP` interquartile ranges from the median is not counted: one such would
+        A value more than 10,000 interquartile ranges from the median is not counted: one such would
         make all others look the same for ever.
         """
         kept = _without_wild(values)
@@ -49,5 +55,5 @@ def _without_wild(values: NDArray[np.float64]) -> NDArray[np.float64]:
     low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
     if high == low:
         return values
-    tame: NDArray[np.float64] = values[np.abs(values - middle) <= CLIP * (high - low)]
+    tame: NDArray[np.float64] = values[np.abs(values - middle) <= _WILD * (high - low)]
     return tame

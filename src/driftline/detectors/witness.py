@@ -11,7 +11,7 @@ import river
 
 from driftline.detectors.engines import build_engine
 from driftline.detectors.shield import DetectorError, shield
-from driftline.detectors.standardiser import Standardiser
+from driftline.detectors.standardiser import CLIP, Standardiser
 from driftline.detectors.state import LIMIT, State, bounded, decode_state, require
 from driftline.errors import DriftlineError, StateError
 from driftline.model import Level, SignalKind
@@ -74,7 +74,11 @@ class Witness:
         self.seen = 0
         """How many values the detector has been given, or will be when the warm-up ends."""
         self.unusable = 0
-        """How many values were passed over: not finite, beyond 1e100, a binary one not 0 or 1."""
+        """How many values were passed over: those that would silence a detector, or have no sense.
+
+        Not finite; beyond 1e100, or 100 where they should lie between 0 and 1; not 0 or 1 in a
+        binary signal.
+        """
         self._scaled = kind is SignalKind.UNBOUNDED and profile.spec.standardise
         self._scale: Standardiser | None = None
         self._warming: NDArray[np.float64] = np.empty(0)
@@ -140,8 +144,8 @@ class Witness:
         """The rows that a detector may see; None if it may see them all. Counts the others."""
         if self.kind is SignalKind.BINARY:
             usable = (values == 0) | (values == 1)
-        else:
-            usable = np.abs(values) <= LIMIT  # false for NaN too
+        else:  # false for NaN too
+            usable = np.abs(values) <= (CLIP if self.kind is SignalKind.UNIT else LIMIT)
         if usable.all():
             return None
         rows = np.flatnonzero(usable)
