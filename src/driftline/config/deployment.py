@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from driftline.config.problems import find_problems
+from driftline.config.problems import find_problems, value_at
 from driftline.config.profiles import DETECTOR_SPEC, DetectorSpec, Profile
 from driftline.config.settings import Settings
 from driftline.config.streams import NAME_EXPECTED, StreamSpec, is_name
@@ -21,6 +22,9 @@ from driftline.model import Direction, Severity, SignalKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from driftline.config.problems import Found
+    from driftline.config.yaml import Data
 
 SETTINGS_FILE = "config/driftline.yaml"
 
@@ -237,12 +241,30 @@ class _Loading:
         try:
             return adapter.validate_python(document.data)
         except ValidationError as error:
-            self._note(document, find_problems(error, model, document.data))
+            found = find_problems(error, model, document.data)
+            self._note(document, found + _hidden(error, adapter, model, document.data))
             return None
 
     def _note(self, document: Document, found: Iterable[tuple[Sequence[str | int], str]]) -> None:
         in_order = sorted(found, key=lambda one: document.line(one[0]))
         self.problems += [document.problem(key, message) for key, message in in_order]
+
+
+def _hidden(
+    error: ValidationError, adapter: TypeAdapter[Any], model: Any, data: Data
+) -> list[Found]:
+    """Rules over several keys that are broken too, but were not tried because of unknown keys."""
+    details = error.errors(include_url=False, include_input=False, include_context=False)
+    if any(one["type"] != "extra_forbidden" for one in details):
+        return []
+    known = deepcopy(data)
+    for key, _ in find_problems(error, model, data):
+        value_at(key[:-1], known).pop(key[-1], None)
+    try:
+        adapter.validate_python(known)
+    except ValidationError as second:
+        return find_problems(second, model, known)
+    return []
 
 
 def _own_topics(spec: StreamSpec, settings: Settings) -> list[tuple[tuple[str, ...], str]]:

@@ -98,7 +98,7 @@ def _say(details: ErrorDetails, key: Key, data: Data) -> str:
     context = details.get("ctx", {})
     kind = details["type"]
     if kind in {"enum", "literal_error"}:
-        return _choose(str(context["expected"]), _at(key, data))
+        return _choose(str(context["expected"]), value_at(key, data))
     if kind == "value_error":
         return str(context["error"])
     text = _TEXTS.get(kind)
@@ -113,7 +113,8 @@ def _choose(expected: str, given: Data) -> str:
     )
 
 
-def _at(key: Key, data: Data) -> Data:
+def value_at(key: Key, data: Data) -> Any:
+    """What stands at a key, as far as the key goes."""
     node = data
     for part in key:
         if isinstance(node, dict):
@@ -124,7 +125,7 @@ def _at(key: Key, data: Data) -> Data:
 
 
 def _unknown(key: Key, model: Any, data: Data) -> str:
-    given = _at(key[:-1], data)
+    given = value_at(key[:-1], data)
     known = list(_known_keys(key[:-1], model, given if isinstance(given, dict) else {}))
     near = get_close_matches(str(key[-1]), known, n=1)
     return "is no key here " + (
