@@ -129,7 +129,7 @@ class FastReader:
     def read(self, records: Sequence[Record], seen_at: Micros | None) -> Taken:
         """Take what is certain."""
         everything = list(range(len(records)))
-        if self._shape is None:
+        if self._shape is None or not records:
             return Taken(None, [], everything)
         decoded, taken = _decode(self._shape, [record.value for record in records])
         if not taken:
