@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a script
 """Convert streams of the Tornado framework from ARFF to CSV, for the equality tests.
 
     python scripts/convert_tornado.py mixed_w_50_n_0.1_101.arff.gz ... tests/data/tornado

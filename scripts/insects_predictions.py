@@ -1,9 +1,10 @@
+# ruff: noqa: INP001 - a script
 """Make the insects demo's data: predictions of a small model on INSECTS gradual_balanced.
 
     python scripts/insects_predictions.py SOURCE.csv.gz src/driftline/demo/data/insects
 
-The source has 33 numbers a row, measured by an optical sensor as an insect flies through it, and the
-insect's class; the temperature changes on the way, and with it how insects fly. A linear
+The source has 33 numbers a row, measured by an optical sensor as an insect flies through it, and
+the insect's class; the temperature changes on the way, and with it how insects fly. A linear
 discriminant analysis on the logarithms of the numbers, learned from the first rows and never
 again, predicts the class of all rows after them. The same input gives the same files.
 """

@@ -9,7 +9,8 @@ import pytest
 
 from driftline.config.deployment import Stream
 from driftline.config.streams import StreamSpec
-from driftline.model import Role, iso
+from driftline.decode import build_decoder
+from driftline.model import Role, SourcePartition, iso
 from driftline.recorded import RecordingError, Timeline, build_timeline
 
 PREDICTIONS = "id,at,y\na,2024-01-01,1\nb,2024-01-02,0\nc,2024-01-03,1\n"
@@ -230,3 +231,20 @@ def test_times_that_do_not_read_come_with_the_row_before(tmp_path: Path) -> None
         "p c 2024-01-01",
         "p d 2024-01-03",
     ]
+
+
+def test_a_worker_reads_the_times_that_the_order_goes_by(tmp_path: Path) -> None:
+    """Records decode without a reject, to the same event times; also without declared times."""
+    for change in ({}, {"predictions__time": None, "labels__time": None}):
+        watched = stream(**change)
+        timeline = build_timeline(
+            watched,
+            written(tmp_path, "p.csv", PREDICTIONS),
+            written(tmp_path, "l.csv", "id,truth\nc,1\na,1\n"),
+            label_delay=timedelta(hours=30),
+        )
+        for batch in timeline:
+            decoder = build_decoder(watched, batch.roles[0])
+            decoded = decoder.decode(SourcePartition("file", 0), batch.records, seen_at=None)
+            assert not decoded.rejects
+            assert decoded.times.tolist() == batch.times.tolist()

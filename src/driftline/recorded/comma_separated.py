@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from driftline.recorded.recording import JsonRecord
 
 _BLOCK: Final = 1 << 20
+_SAMPLE: Final = 1 << 16
 _MISFIT: Final = re.compile(r"In CSV column #(\d+): .*?invalid value '(.*)'", re.DOTALL)
 _BOOLEANS: Final = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
 _LONG_INTEGER: Final = re.compile(r"[-+]?\d{16,}")
@@ -80,31 +81,37 @@ class CsvRecording:
         if self._types is not None:
             return self._types
         types = dict.fromkeys(self.columns, pa.int64())
-        while True:
-            misfit: re.Match[str] | None = None
-            try:
-                self._count = sum(batch.num_rows for batch in self._batches(types, self.columns))
-            except _MisfitError as error:
-                misfit = error.match
-            if misfit is None:
-                self._types = types
-                return types
-            name = self._names[int(misfit[1])]
-            types[name] = _widened(types[name], misfit[2])
+        # The first rows tell nearly all, and starting again with them costs nothing.
+        with suppress(RecordingError):
+            self._widen(types, sample=True)
+        self._count = self._widen(types, sample=False)
+        self._types = types
+        return types
 
-    def _batches(self, types: dict[str, Any], wanted: Collection[str]) -> Iterator[Any]:
-        wanted = list(wanted)
+    def _widen(self, types: dict[str, Any], *, sample: bool) -> int:
+        """Widen the types until all rows fit; how many rows there are."""
+        while True:
+            try:
+                batches = self._batches(types, self.columns, sample=sample)
+                return sum(batch.num_rows for batch in batches)
+            except _MisfitError as error:
+                name = self._names[int(error.match[1])]
+                types[name] = _widened(types[name], error.match[2])
+
+    def _batches(
+        self, types: dict[str, Any], wanted: Collection[str], *, sample: bool = False
+    ) -> Iterator[Any]:
         if not wanted:
             return
         try:
             with open_bytes(self.path) as file:
                 yield from arrow_csv.open_csv(
-                    file,
+                    _first_lines(file) if sample else file,
                     read_options=arrow_csv.ReadOptions(block_size=_BLOCK),
                     parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
                     convert_options=arrow_csv.ConvertOptions(
                         column_types=types,
-                        include_columns=wanted,
+                        include_columns=list(wanted),
                         true_values=["true", "True", "TRUE"],
                         false_values=["false", "False", "FALSE"],
                     ),
@@ -143,6 +150,11 @@ class _MisfitError(Exception):
     def __init__(self, match: re.Match[str]) -> None:
         super().__init__(match[0])
         self.match = match
+
+
+def _first_lines(file: BinaryIO) -> BinaryIO:
+    block = file.read(_SAMPLE)
+    return io.BytesIO(block[: block.rfind(b"\n") + 1] or block)
 
 
 def _widened(kind: Any, value: str) -> Any:

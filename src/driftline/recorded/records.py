@@ -79,24 +79,34 @@ class Writer:
             if self._time is not None and self._own_times is not None:
                 own = self._own_times[at:until].tolist()
                 self._write_times(self._time, records, own, times[at:until].tolist())
-            stamps = (-(-times[at:until] // 1000)).tolist()
+            offsets = range(at, until)
             rows = index.rows[at:until].tolist() if index.rows is not None else None
-            for place, (record, stamp) in enumerate(zip(records, stamps, strict=True)):
-                row = rows[place] if rows else first + place
-                yield self._record(at + place, row, stamp, record)
+            stamps = (-(-times[at:until] // 1000)).tolist()
+            yield from self._records(
+                records, offsets, rows or range(first, first + len(records)), stamps
+            )
             at = until
 
-    def _record(self, offset: int, row: int, stamp: int, record: JsonRecord) -> RecordedRecord:
-        if self._key is None and not self._headers:
-            return RecordedRecord(offset, row, stamp, None, self._encode(record))
-        headers = tuple(
-            (name, _bytes(record.pop(name))) for name in self._headers if name in record
-        )
-        key = record.pop(self._key, None) if self._key else None
-        value = self._encode(record)
-        return RecordedRecord(
-            offset, row, stamp, None if key is None else _bytes(key), value, headers
-        )
+    def _records(
+        self,
+        records: list[JsonRecord],
+        offsets: Iterable[int],
+        rows: Iterable[int],
+        stamps: Iterable[int],
+    ) -> Iterator[RecordedRecord]:
+        keys: list[bytes | None] = [None] * len(records)
+        headers: list[tuple[tuple[str, bytes], ...]] = [()] * len(records)
+        if self._headers:
+            headers = [
+                tuple((name, _bytes(record.pop(name))) for name in self._headers if name in record)
+                for record in records
+            ]
+        if self._key:
+            keys = [
+                _bytes(record.pop(self._key)) if self._key in record else None for record in records
+            ]
+        values = map(self._encode, records)
+        return map(RecordedRecord, offsets, rows, stamps, keys, values, headers)
 
     @staticmethod
     def _write_times(
