@@ -1,8 +1,9 @@
 # ruff: noqa: INP001, T201 - a script, which prints
 """Measures the shipped detector profiles: false alarms, delays and cost, as a Markdown table.
 
-    python scripts/false_alarms.py                 # all, some minutes
-    python scripts/false_alarms.py adwin kswin     # some
+    python scripts/false_alarms.py                 # all, some ten minutes
+    python scripts/false_alarms.py adwin ddm       # some
+    python scripts/false_alarms.py --river         # River's own defaults instead of the shipped ones
 
 False alarms are counted on stationary series (standard normal values, watched as an unbounded
 signal; Bernoulli values with p = .1 and .3, watched as a binary one), each cut into runs of 100,000
@@ -15,11 +16,11 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from driftline.config.profiles import SHIPPED
+from driftline.config.profiles import DETECTOR_SPEC, SHIPPED, Profile
 from driftline.detectors import Witness
 from driftline.detectors.shipped import shipped_profile
 from driftline.model import Level, SignalKind
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
-
-    from driftline.config.profiles import Profile
 
     Series = Callable[[np.random.Generator, int], NDArray[np.float64]]
 
@@ -57,6 +56,24 @@ CHANGES: Final = {
     ".1 to .2": (SignalKind.BINARY, bernoulli(0.1), bernoulli(0.2)),
     ".2 to .5": (SignalKind.BINARY, bernoulli(0.2), bernoulli(0.5)),
 }
+
+
+RIVER: Final[dict[str, dict[str, Any]]] = {
+    "adwin": {"clock": 32},
+    "page-hinkley": {"delta": 0.005, "threshold": 50.0, "alpha": 0.9999},
+    "kswin": {"alpha": 0.005, "window_size": 100, "stat_size": 30},
+    "ddm": {"warm_start": 30},
+    "eddm": {"warm_start": 30, "alpha": 0.95, "beta": 0.9},
+    "hddm-a": {"drift_confidence": 0.001, "warning_confidence": 0.005},
+    "hddm-w": {"drift_confidence": 0.001, "warning_confidence": 0.005, "lambda_val": 0.05},
+    "fhddm": {"sliding_window_size": 100, "confidence_level": 1e-6},
+}
+"""River's own defaults where they differ from the shipped profiles."""
+
+
+def rivers_profile(name: str) -> Profile:
+    """A profile with the parameters that River's constructor has by default."""
+    return Profile(name, DETECTOR_SPEC.validate_python({"kind": name, **RIVER[name]}))
 
 
 def takes(profile: Profile, kind: SignalKind) -> bool:
@@ -110,9 +127,8 @@ def cost(profile: Profile, count: int) -> str:
     return f"{best / count * 1e6:.2f}"
 
 
-def row(name: str, runs: int) -> str:
+def row(profile: Profile, runs: int) -> str:
     """One profile's line of the table."""
-    profile = shipped_profile(name)
     slow = profile.spec.kind == "kswin"
     runs = max(1, runs // 10) if slow else runs
     cells = [
@@ -125,7 +141,7 @@ def row(name: str, runs: int) -> str:
         else ""
         for kind, before, after in CHANGES.values()
     ]
-    return f"| {name} | {' | '.join(cells)} | {cost(profile, 2_000 if slow else RUN)} |"
+    return f"| {profile.name} | {' | '.join(cells)} | {cost(profile, 2_000 if slow else RUN)} |"
 
 
 def main() -> None:
@@ -133,12 +149,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("profiles", nargs="*", default=SHIPPED, help="shipped profiles")
     parser.add_argument("--runs", type=int, default=30, help="of 100,000 values; kswin a tenth")
+    parser.add_argument("--river", action="store_true", help="River's own defaults")
     arguments = parser.parse_args()
     heads = [*STATIONARY, *(f"delay {name}" for name in CHANGES), "us/value"]
     print(f"| profile | {' | '.join(heads)} |")
     print(f"|---{'|---' * len(heads)}|")
     for name in arguments.profiles:
-        print(row(name, arguments.runs), flush=True)
+        profile = rivers_profile(name) if arguments.river else shipped_profile(name)
+        print(row(profile, arguments.runs), flush=True)
 
 
 if __name__ == "__main__":

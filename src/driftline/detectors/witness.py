@@ -79,6 +79,7 @@ class Witness:
         Not finite; beyond 1e100, or 100 where they should lie between 0 and 1; not 0 or 1 in a
         binary signal.
         """
+        self._digest = profile.digest
         self._scaled = kind is SignalKind.UNBOUNDED and profile.spec.standardise
         self._scale: Standardiser | None = None
         self._warming: NDArray[np.float64] = np.empty(0)
@@ -109,7 +110,7 @@ class Witness:
         scale = None if self._scale is None else (self._scale.mean, self._scale.deviation)
         state = WitnessState(
             river=river.__version__,
-            digest=self.profile.digest,
+            digest=self._digest,
             kind=self.kind.value,
             seen=self.seen,
             unusable=self.unusable,
@@ -128,14 +129,14 @@ class Witness:
         self._check_origin(state)
         warming = np.frombuffer(_whole_floats(state.warming), dtype=_FLOAT).astype(np.float64)
         self._check_progress(state, warming)
-        engine = build_engine(self.profile.spec)
-        if state.engine:
-            try:
-                with self._shield():
+        try:
+            with self._shield():
+                engine = build_engine(self.profile.spec)
+                if state.engine:
                     engine.restore(state.engine)
-            except DriftlineError as error:
-                message = f"{self.profile.name}: {error}"
-                raise StateError(message) from error
+        except DriftlineError as error:
+            message = f"{self.profile.name}: {error}"
+            raise StateError(message) from error
         self.seen, self.unusable = state.seen, state.unusable
         self._scale = Standardiser(*state.scale) if state.scale else None
         self._warming, self._engine = warming, engine
@@ -178,7 +179,7 @@ class Witness:
     def _check_origin(self, state: WitnessState) -> None:
         for what, stored, ours in (
             ("River", state.river, river.__version__),
-            ("the profile", state.digest, self.profile.digest),
+            ("the profile", state.digest, self._digest),
             ("a signal that is", state.kind, self.kind.value),
         ):
             if stored != ours:
