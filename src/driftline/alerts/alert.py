@@ -85,16 +85,21 @@ class Alert:
     witnesses: tuple[Testimony, ...] = ()
     rows: int = 0
     """Values since it opened."""
+    latest: Alarm | None = None
+    latest_incarnation: str = ""
+    latest_rows: int = 0
+    """Its `rows` at its latest alarm."""
 
     @property
     def sign(self) -> int:
         """1 for an alert of a level that rose, -1 for one that fell."""
         return -1 if self.evidence.direction is Direction.DOWN else 1
 
-    def hear(self, alarm: Alarm) -> bool:
+    def hear(self, alarm: Alarm, incarnation: str) -> bool:
         """Count an alarm; True if its profile had not spoken before in this alert."""
         self.state = move(self.state, Step.DRIFT)
         self.alarms += 1
+        self.latest, self.latest_incarnation, self.latest_rows = alarm, incarnation, self.rows
         known = {one.profile: one for one in self.witnesses}
         old = known.get(alarm.profile)
         known[alarm.profile] = (

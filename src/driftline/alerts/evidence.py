@@ -86,7 +86,8 @@ class Shift:
 
 def pooled_variance(before: Sample, after: Sample) -> float:
     """The variance within the two samples, taken together."""
-    inner = max(before.count - 1, 0) * before.sd**2 + max(after.count - 1, 0) * after.sd**2
+    inner = max(before.count - 1, 0) * before.sd * before.sd
+    inner += max(after.count - 1, 0) * after.sd * after.sd
     return inner / max(before.count + after.count - 2, 1)
 
 
@@ -109,7 +110,7 @@ def statistic(before: Sample, after: Sample) -> float:
     if variance == 0:
         return math.inf
     weight = before.count * after.count / (before.count + after.count)
-    return weight * difference**2 / variance
+    return weight * difference * difference / variance
 
 
 def rank_shifts(shifts: list[Shift], *, limit: int = 5, level: float = 1e-4) -> list[Shift]:

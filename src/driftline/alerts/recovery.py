@@ -28,7 +28,8 @@ class Recovery:
 
     reference: float
     variance: float
-    """Of the values around their level, both before and after the change."""
+    """Of the values around their level: the mean of before and after, as the alternative tested
+    lies half-way."""
     shift: float
     """The first estimate: the level after less the reference; not 0."""
     count: int
@@ -52,8 +53,13 @@ class Recovery:
         half = self.half
         # A spread of nothing would make any one block decide alone; a thousandth of the shift is as
         # good as nothing.
-        variance = max(self.variance, (half * 1e-3) ** 2)
+        variance = max(self.variance, half * half * 1e-6)
         self.score += count * half * (self.reference + half / 2 - mean) / variance
         self.score = max(self.score, 0.0)
         self.back = self.back + count if self.score > 0 else 0
+        return self.recovered
+
+    @property
+    def recovered(self) -> bool:
+        """Whether the signal is back at the reference."""
         return self.score > THRESHOLD

@@ -17,7 +17,7 @@ from driftline.alerts.evidence import REAL, Sample
 from driftline.model import Direction
 
 if TYPE_CHECKING:
-    from driftline.alerts.blocks import Blocks, Floats
+    from driftline.alerts.blocks import Blocks, Floats, Ints
     from driftline.alerts.ring import Ring
     from driftline.model import Micros
 
@@ -99,7 +99,7 @@ def _without(sample: Sample, value: Sample) -> Sample:
     if count == 0:
         return sample
     mean = sample.mean - (value.mean - sample.mean) / count
-    squares = sample.sd**2 * count - (value.mean - sample.mean) * (value.mean - mean)
+    squares = sample.sd * sample.sd * count - (value.mean - sample.mean) * (value.mean - mean)
     sd = math.sqrt(max(squares, 0.0) / (count - 1)) if count > 1 else 0.0
     return Sample(mean, sd, count, sample.first_at, sample.last_at)
 
@@ -118,6 +118,8 @@ def find_split(ring: Ring, *, row: int | None = None) -> Split | None:
     scores = _statistics(blocks)
     if row is not None:
         scores = scores[row : row + 1]
+    if scores.max() < REAL:
+        scores = _with_long_reference(scores, blocks.meta[COUNT])
     best = int(scores.argmax())
     series, column = divmod(best, scores.shape[1])
     return Split(
@@ -147,3 +149,12 @@ def _statistics(blocks: Blocks) -> Floats:
     scores = between / np.maximum(within, squares * 1e-15 + np.finfo(float).tiny)
     allowed = (before >= MIN_BEFORE) & (after >= MIN_AFTER)
     return np.where(allowed, scores, -1.0) if allowed.any() else scores
+
+
+def _with_long_reference(scores: Floats, counts: Ints) -> Floats:
+    """Where no split is real, only those with a quarter of the values before them.
+
+    A few early values would make a reference to which the signal never returns.
+    """
+    long = counts.cumsum()[:-1] * 4 >= counts.sum()
+    return np.where(long, scores, -1.0) if long.any() else scores

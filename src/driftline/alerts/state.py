@@ -11,10 +11,13 @@ import msgspec
 from driftline.alerts.alert import Alert  # noqa: TC001 - read at run time by msgspec
 from driftline.alerts.evidence import Sample  # noqa: TC001 - read at run time by msgspec
 from driftline.alerts.lifecycle import AlertState
-from driftline.alerts.ring import Ring, RingState
+from driftline.alerts.ring import LIMIT, Ring, RingState
 from driftline.errors import StateError
+from driftline.model import Alarm  # noqa: TC001 - read at run time by msgspec
 
 VERSION: Final = 1
+MOST: Final = 10 * LIMIT
+"""No mean or deviation of what a ring takes in comes near it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,10 @@ class Ended:
     reference: Sample
     rows_left: int
     """For so many more values a detector's alarm without a new shift belongs to that alert."""
+    held: Alarm | None = None
+    """Such an alarm: it becomes news if the level turns out to have settled elsewhere."""
+    incarnation: str = ""
+    """Of the topic of that alarm's record."""
 
 
 class TrackState(msgspec.Struct, frozen=True):
@@ -68,24 +75,29 @@ def decode_state(blob: bytes, instance: str, signal: str) -> tuple[TrackState, R
         raise StateError(msg)
     if state.alert is not None:
         _check_alert(state.alert, state.series)
+    if state.ended is not None and not _is_sound(state.ended.reference):
+        msg = f"{instance}/{signal}: stored reference contradicts itself"
+        raise StateError(msg)
     return state, Ring.restore(state.ring, len(state.series))
 
 
 def _check_alert(alert: Alert, series: tuple[str, ...]) -> None:
-    recovery = alert.recovery
-    numbers = (
-        recovery.reference,
-        recovery.variance,
-        recovery.shift,
-        recovery.level,
-        recovery.score,
+    recovery, evidence = alert.recovery, alert.evidence
+    numbers = (recovery.reference, recovery.shift, recovery.level, alert.told)
+    sound = (
+        alert.state is AlertState.FIRING
+        and alert.indicator in series
+        and all(abs(number) <= MOST for number in numbers)
+        and recovery.shift != 0
+        and 0 <= recovery.variance <= MOST * MOST
+        and math.isfinite(recovery.score)
+        and min(recovery.count, recovery.back, alert.rows, alert.revision - 1) >= 0
+        and all(map(_is_sound, (evidence.before, evidence.after, evidence.now or evidence.after)))
     )
-    if (
-        alert.state is not AlertState.FIRING
-        or alert.indicator not in series
-        or not all(map(math.isfinite, numbers))
-        or recovery.shift == 0
-        or recovery.count < 0
-    ):
+    if not sound:
         msg = f"stored alert {alert.id} contradicts itself"
         raise StateError(msg)
+
+
+def _is_sound(sample: Sample) -> bool:
+    return sample.count > 0 and abs(sample.mean) <= MOST and 0 <= sample.sd <= MOST

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from driftline.alerts.alert import Alert, AlertChange, Status
-from driftline.alerts.evidence import REAL, Evidence, Shift, pooled_variance, statistic
+from driftline.alerts.evidence import REAL, Evidence, Shift, statistic
 from driftline.alerts.identity import Fingerprint
 from driftline.alerts.lifecycle import Reason
 from driftline.alerts.moved import shift_across
@@ -70,18 +71,20 @@ class SignalTrack:
             return []
         values = self._matrix(series)
         blocks, rest, rest_times = self._ring.cut(values, times)
-        done = self._recovered_at(blocks)
-        changes = []
-        if done is not None:
-            row = (done + 1) * BLOCK - self._ring.unfinished - 1
-            self._ring.add(blocks[: done + 1], rest[:, :0], rest_times[:0])
-            self._count_rows(row + 1)
-            changes.append(self._recover(int(times[row]), row=row))
-            self._ring.add(blocks[done + 1 :], rest, rest_times)
-            self._count_rows(times.size - row - 1)
-        else:
-            self._ring.add(blocks, rest, rest_times)
-            self._count_rows(times.size)
+        begun = self._ring.unfinished
+        changes: list[AlertChange] = []
+        done = row = 0
+        while done < len(blocks):
+            taken = self._until_decision(blocks[done:])
+            self._ring.add(blocks[done : done + taken], rest[:, :0], rest_times[:0])
+            done += taken
+            end = done * BLOCK - begun
+            self._count_rows(end - row)
+            row = end
+            change = self._decide(int(times[row - 1]), row - 1)
+            changes += [change] if change else []
+        self._ring.add(blocks[done:], rest, rest_times)
+        self._count_rows(times.size - row)
         self._ring.remember_last(values, times)
         return changes
 
@@ -97,12 +100,13 @@ class SignalTrack:
             return self._hear(self._alert, alarm, incarnation)
         finding = self._find(alarm)
         if finding is None:
+            self._hold(alarm, incarnation)
             return []
         if not self._counts(finding.direction):
             if finding.real:
                 self._ring.mark = finding.boundary
             return []
-        return [self._open(finding, alarm, incarnation)]
+        return [self._open(finding, alarm, incarnation, at=alarm.trigger.at)]
 
     def shift_at(self, moment: Micros) -> Shift | None:
         """How much the signal differs across a moment; None with under 30 values on a side."""
@@ -122,7 +126,7 @@ class SignalTrack:
         return self.end(Reason.WITHDRAWN, at)
 
     def rewatch(self, watch: Watch) -> None:
-        """The same signal under another line of the declaration; its alert, if one lives, goes on."""
+        """The same signal under another line of the declaration; a living alert goes on."""
         self._watch = watch
 
     def snapshot(self) -> bytes:
@@ -161,13 +165,29 @@ class SignalTrack:
             return np.asarray(series[names[0]], np.float64).reshape(1, -1)
         return np.stack([np.asarray(series[name], np.float64) for name in self._series])
 
-    def _recovered_at(self, blocks: Blocks) -> int | None:
-        """The block that completes the recovery of the living alert."""
-        if self._alert is None:
+    def _until_decision(self, blocks: Blocks) -> int:
+        """How many of these blocks can be taken in at once before something may be decided."""
+        if self._alert is not None:
+            recovery = self._alert.recovery
+            means = blocks.means[self._series_row(self._alert.indicator)].tolist()
+            recovered = (i for i, mean in enumerate(means, 1) if recovery.update(BLOCK, mean))
+            return next(recovered, len(means))
+        return 1 if self._ended is not None and self._ended.held is not None else len(blocks)
+
+    def _decide(self, at: Micros, row: int) -> AlertChange | None:
+        """What follows from the block that was completed at this row."""
+        if self._alert is not None:
+            return self._recover(at, row=row) if self._alert.recovery.recovered else None
+        ended = self._ended
+        if ended is None or ended.held is None:
             return None
-        recovery = self._alert.recovery
-        means = blocks.means[self._series_row(self._alert.indicator)].tolist()
-        return next((i for i, mean in enumerate(means) if recovery.update(BLOCK, mean)), None)
+        finding = self._settled(ended)
+        if finding is None:
+            return None
+        self._ended = replace(ended, held=None)
+        if not self._counts(finding.direction):
+            return None
+        return self._open(finding, ended.held, ended.incarnation, at=at, row=row)
 
     def _count_rows(self, rows: int) -> None:
         if self._alert is not None:
@@ -192,17 +212,27 @@ class SignalTrack:
             return finding
         if finding.real:
             self._ring.mark = finding.boundary
-        # No new shift, but the level may have settled somewhere else than at the reference.
-        row = self._series_row(ended.indicator)
-        level = self._ring.sample(row, self._ring.mark)
+        return self._settled(ended)
+
+    def _settled(self, ended: Ended) -> Finding | None:
+        """Whether the level since the recovery is after all another one than the reference."""
+        row, mark = self._series_row(ended.indicator), self._ring.mark
+        level = self._ring.sample(row, mark)
         if level is None or statistic(ended.reference, level) < REAL:
             return None
-        return self._since_mark(row, ended.reference, level)
+        return Finding(
+            row=row,
+            boundary=mark,
+            real=True,
+            before=ended.reference,
+            after=level,
+            change_at=self._ring.boundary_at(mark),
+        )
 
-    def _since_mark(self, row: int, before: Sample, after: Sample) -> Finding:
-        mark = self._ring.mark
-        at = self._ring.boundary_at(mark)
-        return Finding(row=row, boundary=mark, real=True, before=before, after=after, change_at=at)
+    def _hold(self, alarm: Alarm, incarnation: str) -> None:
+        """Keep an alarm that seems to be of the way back, in case the level settles elsewhere."""
+        if self._ended is not None and self._ended.held is None:
+            self._ended = replace(self._ended, held=alarm, incarnation=incarnation)
 
     def _counts(self, direction: Direction) -> bool:
         """Whether a move this way is an alert; any is for a categorical feature."""
@@ -212,7 +242,15 @@ class SignalTrack:
         categorical = self._watch.kind is SignalKind.CATEGORICAL
         return categorical or wanted in (Direction.BOTH, direction)
 
-    def _open(self, finding: Finding, alarm: Alarm, incarnation: str) -> AlertChange:
+    def _open(
+        self,
+        finding: Finding,
+        alarm: Alarm,
+        incarnation: str,
+        *,
+        at: Micros,
+        row: int | None = None,
+    ) -> AlertChange:
         categorical = self._watch.kind is SignalKind.CATEGORICAL
         fingerprint = Fingerprint(
             instance=self._instance.name,
@@ -238,21 +276,36 @@ class SignalTrack:
             recovery=self._test(finding),
             told=finding.after.mean,
         )
-        alert.hear(alarm)
+        alert.hear(alarm, incarnation)
         alert.fire()
         self._alert = alert
-        return self._tell(alert, alarm.trigger.at)
+        return self._tell(alert, at, row=row)
 
     def _test(self, finding: Finding) -> Recovery:
         """The recovery test from here on, fed with whole blocks: the unfinished one is to come."""
         known = self._ring.blocks[finding.boundary :]
         sample = known.merged(finding.row) if len(known) else None
+        variance = (finding.before.sd * finding.before.sd + finding.after.sd * finding.after.sd) / 2
+        shift = finding.after.mean - finding.before.mean
+        if finding.real:
+            return Recovery(
+                reference=finding.before.mean,
+                variance=variance,
+                shift=shift,
+                count=sample.count if sample else 0,
+                level=sample.mean if sample else finding.after.mean,
+            )
+        # An alarm that the ring does not confirm is tested against twice the least shift that it
+        # would have confirmed: against next to nothing nothing would ever be decided.
+        shares = 1 / finding.before.count + 1 / finding.after.count
+        least = 2 * math.sqrt(REAL * variance * shares)
+        shift = math.copysign(max(abs(shift), least), shift)
         return Recovery(
             reference=finding.before.mean,
-            variance=pooled_variance(finding.before, finding.after),
-            shift=finding.after.mean - finding.before.mean,
-            count=sample.count if sample else 0,
-            level=sample.mean if sample else finding.after.mean,
+            variance=variance,
+            shift=shift,
+            count=SETTLING,
+            level=finding.before.mean + shift,
         )
 
     # Living.
@@ -263,8 +316,8 @@ class SignalTrack:
             ended = self._recover(alarm.trigger.at, row=None, finding=finding)
             if not self._counts(finding.direction):
                 return [ended]
-            return [ended, self._open(finding, alarm, incarnation)]
-        news = alert.hear(alarm)
+            return [ended, self._open(finding, alarm, incarnation, at=alarm.trigger.at)]
+        news = alert.hear(alarm, incarnation)
         if finding is not None:
             news |= self._weigh(alert, finding)
         return [self._tell(alert, alarm.trigger.at)] if news else []
@@ -294,7 +347,7 @@ class SignalTrack:
         if not finding.real:
             _refresh(alert, level)
             return False
-        if alert.sign * (level.mean - alert.recovery.level) > 0:
+        if alert.sign * (level.mean - evidence.after.mean) > 0:
             alert.recovery = self._test(finding)
             alert.evidence = replace(evidence, after=level, now=None)
         else:
@@ -316,11 +369,15 @@ class SignalTrack:
         )
         _refresh(alert, self._ring.sample(series, self._ring.mark, boundary))
         alert.evidence = replace(alert.evidence, now=self._ring.sample(series, boundary))
+        # The alarm of the way back may have come before the recovery was certain.
+        on_the_way = alert.rows - alert.latest_rows <= alert.recovery.back < alert.rows
         self._ring.mark = boundary
         self._ended = Ended(
             indicator=alert.indicator,
             reference=alert.evidence.before,
             rows_left=max(SETTLING, min(alert.rows, LONGEST_ECHO)),
+            held=alert.latest if on_the_way else None,
+            incarnation=alert.latest_incarnation,
         )
         return self._finish(alert, Reason.RECOVERED, at, row=row)
 
