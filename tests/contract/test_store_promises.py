@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -445,3 +446,56 @@ async def test_workers_are_listed_as_long_as_they_live(store: Store) -> None:
         "host:1": {"partitions": [1]},
         "{host}\n2": {"roles": ["notify"]},
     }
+
+
+def random_step(randomness: random.Random, start: int | None, to: int) -> InstanceCheckpoint:
+    """Any changes over few names, so that they meet."""
+
+    def some(count: int) -> list[str]:
+        return [f"n{randomness.randrange(9)}" for _ in range(randomness.randrange(count))]
+
+    group = randomness.randrange(4)
+    ids = list(dict.fromkeys(some(6)))
+    return step(
+        start,
+        to,
+        InstanceKey("s", str(randomness.randrange(3))),
+        fields={name: str(to).encode() for name in some(4)},
+        fields_removed=some(3),
+        windows={name: str(to).encode() for name in some(4)},
+        windows_removed=some(3),
+        entries=dict.fromkeys(ids, entry(group, str(to))),
+        entries_removed=some(3),
+        groups={group: ids} if ids else {},
+        groups_removed=[group - 1] if group > 1 else [],
+        outbox=[alert(f"{name}.{to}") for name in dict.fromkeys(some(3))],
+    )
+
+
+async def test_both_stores_do_the_same(redis_url: str) -> None:
+    """Whatever is written, collected, trimmed and forgotten, both stores answer alike."""
+    seed = 11
+    print(f"seed {seed}")  # noqa: T201 - shown when it fails
+    randomness = random.Random(seed)
+    redis, memory = await connect(RedisAddress(redis_url), "twin"), MemoryStore()
+    names = [f"n{n}" for n in range(9)]
+    keys = [InstanceKey("s", str(n)) for n in range(3)]
+    for to in range(1, 400):
+        one = random_step(randomness, None, to)
+        held = await memory.load_instance(one.instance)
+        start = held.offset if held else None
+        one = replace(one, from_offset=randomness.choice([start, start, start, to - 1, None]))
+        assert await write(redis, one) == await write(memory, one)
+        if randomness.random() < 0.1:
+            assert await collect_all(redis) == await collect_all(memory)
+        for both in (redis, memory):
+            if to % 17 == 0:
+                await both.trim_outbox(one.instance, [f"n{n}.{to}" for n in range(5)])
+            if to % 97 == 0:
+                await both.forget(one.instance)
+        if to % 10 == 0:
+            assert await collect_all(redis) == await collect_all(memory)
+            for key in keys:
+                assert await content(redis, key, names) == await content(memory, key, names)
+            assert await redis.list_instances() == await memory.list_instances()
+    await redis.close()

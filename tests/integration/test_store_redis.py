@@ -286,20 +286,20 @@ async def test_a_server_that_is_killed_and_comes_back_loses_no_step_and_doubles_
 ) -> None:
     """A writer goes on over kill -9 and restart: every step is a success, its effects are once."""
 
-    async def keep_writing() -> list[Outcome]:
-        outcomes = []
+    outcomes: list[Outcome] = []
+
+    async def keep_writing() -> None:
         for at in range(400):
-            step = full(at or None, at + 1)
-            outcomes += await write(store, step)
+            outcomes.extend(await write(store, full(at or None, at + 1)))
             await store.write_partition(PartitionCheckpoint(0, at or None, at + 1, b"b"))
-        return outcomes
 
     writer = asyncio.create_task(keep_writing())
-    for _ in range(2):
-        await asyncio.sleep(0.1)
+    for moment in (100, 250):
+        while len(outcomes) < moment:
+            await asyncio.sleep(0)
         await asyncio.to_thread(server.kill)
         await asyncio.to_thread(restart, server)
-    outcomes = await writer
+    await writer
     assert len(outcomes) == 400
     assert set(outcomes) <= {Outcome.APPLIED, Outcome.ALREADY}
     assert store.retries > 0

@@ -26,7 +26,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from driftline.errors import UnavailableError
+from driftline.errors import StateError, UnavailableError
 from driftline.store import scripts
 
 if TYPE_CHECKING:
@@ -106,11 +106,18 @@ class Client:
                 await self._wait(attempts, answers[pending[0]])
         return answers
 
+    async def all(self, commands: Sequence[RedisCommand]) -> list[Any]:
+        """The same where nothing but an answer will do: any error raises StateError."""
+        answers = await self.run(commands)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                msg = f"redis at {self._where} holds what driftline did not write: {answer}"
+                raise StateError(msg) from answer
+        return answers
+
     async def one(self, *command: str | bytes | int) -> Any:
-        """One command's answer; raises UnavailableError, or what the server answered for good."""
-        (answer,) = await self.run([command])
-        if isinstance(answer, Exception):
-            raise answer
+        """One command's answer; raises as `all` does."""
+        (answer,) = await self.all([command])
         return answer
 
     async def attempt(self, command: RedisCommand) -> bool:
@@ -144,7 +151,7 @@ class Client:
         log.warning("redis_retried", where=self._where, attempt=attempts.made, error=str(error))
         if isinstance(error, ReadOnlyError) or "READONLY" in str(error):
             # After a failover the name may lead to another server; this connection never will.
-            await self._redis.connection_pool.disconnect()
+            await self._redis.connection_pool.disconnect(inuse_connections=False)
         await asyncio.sleep(pause)
         if isinstance(error, NoScriptError):
             await self._teach()

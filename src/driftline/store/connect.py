@@ -71,7 +71,15 @@ async def connect(
 
 
 def build_redis(address: RedisAddress) -> Redis:
-    """A client that answers with bytes, times out, and never retries by itself."""
+    """A client that answers with bytes, times out, and never retries by itself.
+
+    Raises ValueError for a malformed URL, and for TLS files with a URL that means no TLS.
+    """
+    if (address.tls_ca or address.tls_cert or address.tls_key) and not address.url.startswith(
+        "rediss://"
+    ):
+        msg = f"redis at {address.shown}: TLS files are given, but its URL is not rediss://"
+        raise ValueError(msg)
     options: dict[str, Any] = {
         "username": address.username,
         "password": address.password,

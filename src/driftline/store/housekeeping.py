@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from driftline.errors import StateError
 from driftline.model import InstanceKey
 from driftline.store import scripts
 from driftline.store.client import call
+from driftline.store.protocol import InstanceStateError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ class Housekeeping:
             streams = sorted(name.decode() for name in found)
         else:
             streams = [stream]
-        answers = await self._client.run(
+        answers = await self._client.all(
             [("SMEMBERS", self._keys.instances(name)) for name in streams]
         )
         names = sorted(name.decode() for answer in answers for name in answer)
@@ -51,7 +51,7 @@ class Housekeeping:
         forgotten = 0
         for start in range(0, len(instances), FORGOTTEN_AT_ONCE):
             some = instances[start : start + FORGOTTEN_AT_ONCE]
-            removed = await self._client.run(
+            removed = await self._client.all(
                 [call(scripts.FORGET, [self._keys.of(key, "state")]) for key in some]
             )
             forgotten += sum(count > 0 for count in removed)
@@ -63,7 +63,9 @@ class Housekeeping:
         """Remove events from the outbox."""
         for start in range(0, len(ids), TRIMMED_AT_ONCE):
             some = ids[start : start + TRIMMED_AT_ONCE]
-            await self._client.one("HDEL", self._keys.of(key, "outbox"), *some)
+            (answer,) = await self._client.run([("HDEL", self._keys.of(key, "outbox"), *some)])
+            if isinstance(answer, Exception):
+                raise InstanceStateError(key, str(answer)) from answer
 
     async def register(self, instances: Sequence[InstanceKey]) -> None:
         """Make instances known to whoever lists or forgets their stream."""
@@ -71,10 +73,7 @@ class Housekeeping:
         for key in instances:
             lines.append(("SADD", self._keys.streams, key.stream))
             lines.append(("SADD", self._keys.instances(key.stream), key.name))
-        for answer in await self._client.run(lines):
-            if isinstance(answer, Exception):
-                msg = f"the registry of instances in redis is not driftline's: {answer}"
-                raise StateError(msg) from answer
+        await self._client.all(lines)
 
     async def announce(self, instances: Sequence[InstanceKey]) -> None:
         """Tell every collector that these have expired groups.
@@ -136,7 +135,7 @@ class Housekeeping:
         self._littered.discard(key)
         registry = self._keys.instances(key.stream)
         lines = [("SREM", registry, key.name), ("SREM", self._keys.garbage, key.name)]
-        *_, again, left = await self._client.run(
+        *_, again, left = await self._client.all(
             [*lines, ("EXISTS", self._keys.of(key, "state")), ("SCARD", registry)]
         )
         if again:

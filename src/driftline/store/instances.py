@@ -37,8 +37,6 @@ NAMES_AT_ONCE: Final = 1_000
 INSTANCES_AT_ONCE: Final = 100
 BYTES_AT_ONCE: Final = 4_000_000
 """What is sent before answers are awaited."""
-
-
 STAGED_SECONDS: Final = 3_600
 """How long parts of a checkpoint wait to be committed: they are rubbish if the writer died."""
 _STAGING_ATTEMPTS: Final = 3
@@ -147,7 +145,8 @@ class Instances:
             if len(plan.parts) > 1:
                 await self._roll(plan.instance)
         except InstanceStateError as error:
-            log.error("checkpoint_refused", instance=plan.instance.name, error=str(error))  # noqa: TRY400 - an outcome, no bug
+            # An outcome that the caller deals with; its traceback would say nothing more.
+            log.error("checkpoint_refused", instance=plan.instance.name, error=str(error))  # noqa: TRY400
             return Outcome.BROKEN
         return Outcome(_status(answer))
 
@@ -185,7 +184,10 @@ def _decode_instance(
     if not state:
         return None
     try:
-        offset = int(state[b"offset"])
+        offset = int(state[b"offset"].decode())
+        if str(offset).encode() != state[b"offset"]:
+            # Scripts compare it as text.
+            raise InstanceStateError(key, f"offset is {state[b'offset']!r}")
         fields = {name.decode()[2:]: blob for name, blob in state.items() if name.startswith(b"f:")}
         return StoredInstance(offset, fields, decode_outbox(outbox.items()))
     except (KeyError, ValueError) as error:
@@ -198,18 +200,19 @@ def _rounds(plans: Iterable[Plan]) -> Iterator[list[Plan]]:
     A second step of an instance waits for the first one's answer: were the first one sent again,
     the second would have been refused meanwhile.
     """
-    pending: list[Plan] = []
-    size = 0
+    pending: dict[InstanceKey, Plan] = {}
+    size, was_large = 0, False
     for plan in plans:
-        alone = len(plan.parts) > 1 or (pending and len(pending[0].parts) > 1)
-        again = any(plan.instance == other.instance for other in pending)
-        if pending and (alone or again or size + plan.size > BYTES_AT_ONCE):
-            yield pending
-            pending, size = [], 0
-        pending.append(plan)
+        large = len(plan.parts) > 1
+        full = size + plan.size > BYTES_AT_ONCE
+        if pending and (large or was_large or full or plan.instance in pending):
+            yield list(pending.values())
+            pending, size = {}, 0
+        pending[plan.instance] = plan
         size += plan.size
+        was_large = large
     if pending:
-        yield pending
+        yield list(pending.values())
 
 
 def _chunks(names: Sequence[T], size: int) -> Iterator[Sequence[T]]:

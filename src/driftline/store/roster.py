@@ -82,6 +82,9 @@ class Deployments:
         )
         if digest is None:
             return None
+        if started_at is None or life is None:
+            msg = "the deployment's record in redis is not whole"
+            raise StateError(msg)
         return DeploymentRecord(digest.decode(), int(started_at), life.decode())
 
     async def events_partitions(self, count: int) -> int:
@@ -117,14 +120,14 @@ class Deployments:
         """Say that a worker lives."""
         milliseconds = max(1, round(ttl.total_seconds() * 1000))
         blob = msgspec.json.encode((worker, facts))
-        await self._client.one("SADD", self._keys.workers, worker)
-        await self._client.one("SET", self._keys.worker(worker), blob, "PX", milliseconds)
+        beat = ("SET", self._keys.worker(worker), blob, "PX", milliseconds)
+        await self._client.all([("SADD", self._keys.workers, worker), beat])
 
     async def workers(self) -> dict[str, Mapping[str, object]]:
         """The workers that live."""
         members = await self._client.one("SMEMBERS", self._keys.workers)
         names = sorted(name.decode() for name in members)
-        said = await self._client.run([("GET", self._keys.worker(name)) for name in names])
+        said = await self._client.all([("GET", self._keys.worker(name)) for name in names])
         gone = [name for name, blob in zip(names, said, strict=True) if blob is None]
         if gone:
             await self._client.one("SREM", self._keys.workers, *gone)
