@@ -209,6 +209,39 @@ def test_windows_of_a_removed_signal_are_kept_and_of_a_removed_size_dropped() ->
     assert f"gone|{HOUR}|0" in new.dropped()
 
 
+def test_a_changed_declaration_takes_the_windows_over() -> None:
+    """Open ones go on, closed ones stay closed under a longer lateness, counts are kept."""
+    old = Windows([HOURLY, DAILY], ["error", "gone"], max_series=100)
+    for signal in ("error", "gone"):
+        add(old, signal, [(1, 0), (1, HOUR)])
+    old.advance(HOUR)
+    add(old, "error", [(1, 0)])
+    new = hourly(lateness=5 * HOUR)
+    new.inherit(old)
+    assert (new.late, new.next_deadline) == (1, 2 * HOUR)
+    assert set(new.dropped()) == {f"error|{DAY}|0", f"gone|{DAY}|0"}
+    add(new, "error", [(1, 0), (1, HOUR)])
+    assert new.late == 2
+    assert counts(new) == {("error", 0): 1, ("gone", 0): 1, ("error", 1): 2, ("gone", 1): 1}
+    new.advance(2 * HOUR)
+    assert new.at("gone", HOUR, HOUR) is None
+    restored = hourly(lateness=5 * HOUR)
+    restored.load({key: new.changed()[key] for key in restored.restore(new.snapshot())})
+    assert restored.snapshot() == new.snapshot()
+
+
+def test_a_window_begun_anew_is_not_dropped() -> None:
+    """A size that is declared away and back within one checkpoint."""
+    old = Windows([HOURLY, DAILY], ["error"], max_series=100)
+    add(old, "error", [(1, 0)])
+    between, again = hourly(), Windows([HOURLY, DAILY], ["error"], max_series=100)
+    between.inherit(old)
+    again.inherit(between)
+    assert again.dropped() == [f"error|{DAY}|0"]
+    add(again, "error", [(1, 0)])
+    assert again.dropped() == []
+
+
 def test_a_missing_or_damaged_window_is_refused() -> None:
     """State that is not whole does not go unnoticed."""
     windows = hourly()

@@ -36,6 +36,11 @@ class Grid:
         """The watermark at which the window that starts here closes."""
         return start + self.size + self.lateness
 
+    def keeps(self, start: Micros) -> bool:
+        """Whether the window that starts here is closed and still stored."""
+        at = bisect_left(self.kept, start)
+        return at < len(self.kept) and self.kept[at] == start
+
     def close(self, watermark: Micros) -> None:
         """Close every window whose time has come."""
         for start in [start for start in self.open if self.closes(start) <= watermark]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
@@ -14,9 +13,10 @@ from driftline.windows import head
 from driftline.windows.aggregate import Aggregate
 from driftline.windows.grid import Grid
 from driftline.windows.key import WindowKey
+from driftline.windows.split import by_window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import timedelta
 
     from driftline.eventlog.messages import Floats, Ints
@@ -119,7 +119,7 @@ class Windows:
         if not len(values):
             return
         for grid in self._by_signal[signal]:
-            for start, part in _split(values, times, grid.size):
+            for start, part in by_window(values, times, grid.size):
                 self._add(grid, start, part)
 
     def count_predictions(self, times: Ints) -> None:
@@ -154,7 +154,7 @@ class Windows:
             return
         for (size, signal), grid in self._grids.items():
             grid.close(watermark)
-            self._dropped += (WindowKey(signal, size, start) for start in grid.drop(watermark))
+            self._drop(size, signal, grid.drop(watermark))
         self._find_deadline()
 
     def changed(self) -> dict[str, bytes]:
@@ -167,7 +167,13 @@ class Windows:
 
     def dropped(self) -> list[str]:
         """The keys of windows to be removed from the store, since `clear_changes`."""
-        return [str(key) for key in self._dropped]
+        return [
+            str(key)
+            for key in self._dropped
+            # A size that was declared away and back may have begun a window anew.
+            if (grid := self._grids.get((key.size, key.signal))) is None
+            or key.start not in grid.changed
+        ]
 
     def clear_changes(self) -> None:
         """What `changed` and `dropped` said is stored."""
@@ -213,16 +219,31 @@ class Windows:
         self._watermark, self.late, self.refused = state.watermark, state.late, state.refused
         wanted: list[str] = []
         for series in state.series:
-            grid = self._grids.get((series.size, series.signal)) or self._retired(series)
+            grid = self._grid_for(series.size, series.signal)
             if grid is None:
-                starts = (*series.open, *head.starts(series))
-                self._dropped += (WindowKey(series.signal, series.size, at) for at in starts)
+                self._drop(series.size, series.signal, (*series.open, *head.starts(series)))
                 continue
             grid.kept = list(head.starts(series))
             grid.awaited = set(series.open)
             wanted += (str(WindowKey(series.signal, series.size, at)) for at in series.open)
         self._find_deadline()
         return wanted
+
+    def inherit(self, former: Windows) -> None:
+        """Go on from another declaration's windows, which are not to be used any more.
+
+        What is no longer declared stays or goes as with `restore`.
+        """
+        self._watermark, self.late, self.refused = former._watermark, former.late, former.refused
+        self._dropped = former._dropped
+        for (size, signal), old in former._grids.items():
+            grid = self._grid_for(size, signal)
+            if grid is None:
+                self._drop(size, signal, (*old.open, *old.awaited, *old.kept))
+                continue
+            grid.open, grid.kept = old.open, old.kept
+            grid.awaited, grid.changed = old.awaited, old.changed
+        self._find_deadline()
 
     def load(self, blobs: Mapping[str, bytes]) -> None:
         """Take up the open windows; blobs of closed ones are passed over.
@@ -240,20 +261,10 @@ class Windows:
             grid.awaited = set()
         self._find_deadline()
 
-    def inherit(self, former: Windows) -> None:
-        """Go on from windows of another declaration: what both declare alike stays open."""
-        self.restore(former.snapshot())
-        for key, grid in self._grids.items():
-            before = former._grids.get(key)  # noqa: SLF001 - the same class
-            if before is not None:
-                grid.open, grid.changed, grid.awaited = before.open, before.changed, set()
-        self._dropped += former._dropped  # noqa: SLF001
-        self._find_deadline()
-
     def _add(self, grid: Grid, start: Micros, values: Floats) -> None:
         aggregate = grid.open.get(start)
         if aggregate is None:
-            if self._watermark is not None and grid.closes(start) <= self._watermark:
+            if self._is_closed(grid, start):
                 self.late += len(values)
                 return
             if len(grid.open) >= grid.capacity:
@@ -265,44 +276,28 @@ class Windows:
         aggregate.add(values)
         grid.changed[start] = aggregate
 
+    def _is_closed(self, grid: Grid, start: Micros) -> bool:
+        # A window that closed under a shorter lateness does not open again under a longer one.
+        passed = self._watermark is not None and grid.closes(start) <= self._watermark
+        return passed or grid.keeps(start)
+
     def _open(self, size: Micros, signal: str) -> Iterable[tuple[Micros, Aggregate]]:
         grid = self._grids.get((size, signal))
         return grid.open.items() if grid else ()
 
-    def _retired(self, series: head.Series) -> Grid | None:
-        """A grid for stored windows of a signal no longer declared, in a size that still is."""
-        for (size, _), grid in self._grids.items():
-            if size == series.size:
-                return self._grids.setdefault((size, series.signal), Grid(size, grid.keep, 0))
+    def _grid_for(self, size: Micros, signal: str) -> Grid | None:
+        """Where windows that were stored go on; None if their size is no longer declared."""
+        for (declared, _), grid in self._grids.items():
+            if declared == size:
+                return self._grids.setdefault((size, signal), Grid(size, grid.keep, 0))
         return None
+
+    def _drop(self, size: Micros, signal: str, starts: Iterable[Micros]) -> None:
+        self._dropped += (WindowKey(signal, size, start) for start in starts)
 
     def _find_deadline(self) -> None:
         due = [at for grid in self._grids.values() if (at := grid.deadline()) is not None]
         self._deadline = min(due, default=None)
-
-
-def _split(values: Floats, times: Ints, size: Micros) -> Iterator[tuple[Micros, Floats]]:
-    """The values by window: windows as they first occur, values in their own order."""
-    first, last = int(times.min()) // size, int(times.max()) // size
-    if first == last:
-        yield first * size, values
-        return
-    windows = times // size
-    steps = np.diff(windows)
-    if (steps >= 0).all():
-        edges = [0, *(np.flatnonzero(steps) + 1).tolist(), len(values)]
-        for begin, end in pairwise(edges):
-            yield int(windows[begin]) * size, values[begin:end]
-        return
-    for window in _first_seen(windows):
-        yield window * size, values[windows == window]
-
-
-def _first_seen(windows: Ints) -> Iterable[int]:
-    # Which windows are opened under the cap must not depend on how a column was cut.
-    found, at = np.unique(windows, return_index=True)
-    ordered: list[int] = found[np.argsort(at)].tolist()
-    return ordered
 
 
 def _usable(value: float) -> float | None:
