@@ -124,14 +124,23 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
             metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
         )
 
+    _fetching: asyncio.Task[Any] | None = None
+
     async def fetch(
         self, wanted: set[TopicPartition], wait: float
     ) -> dict[TopicPartition, Fetched]:
         """Records of the wanted partitions, and of each where the next fetch begins."""
         consumer = self._ensure_consumer()
-        records = await self._fetch_records(
-            consumer, wanted, timeout=wait, max_records=self.app.batch_settings.max_poll_records
-        )
+        most = self.app.batch_settings.max_poll_records
+        fetching = self._fetch_records(consumer, wanted, timeout=wait, max_records=most)
+        task = self._fetching = asyncio.create_task(fetching)
+        try:
+            await asyncio.wait({task})
+        finally:
+            task.cancel()
+        if task.cancelled():
+            return {}
+        records = task.result()
         # No await from here on: positions and records belong to the same moment.
         assignment = consumer._subscription.subscription.assignment  # noqa: SLF001  # see module
         fetched = {}
@@ -164,7 +173,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         }
 
     async def seek_all(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Set where the next fetches begin, and Faust's own idea of it."""
+        """Set where the next fetches begin, and Faust's own idea of it.
+
+        A fetch begun earlier ends first: it waits out a rebalance, and would then take records of
+        the new assignment for an owner of the old one.
+        """
+        if (task := self._fetching) is not None and not task.done():
+            task.cancel()
+            await asyncio.wait({task})
         await self._seek_wait(self._ensure_consumer(), positions)
 
     async def check(self) -> None:
@@ -384,7 +400,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust ships no types
         self._generation += 1
         self._bounds = {tp: (known.log_start, known.log_end) for tp, known in logs.items()}
         self._marks = {
-            tp: Watermark(position, self._generation, logs[tp].committed)
+            tp: Watermark(position, self._generation, _still_true(logs[tp]))
             for tp, position in positions.items()
         }
         self._held.clear()
@@ -399,8 +415,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust ships no types
         moments = {}
         for tp, known in logs.items():
             start = self.app.starts[tp.topic]
-            if known.committed is not None and known.committed <= known.log_end:
-                positions[tp] = known.committed
+            if (committed := _still_true(known)) is not None:
+                positions[tp] = committed
             elif known.committed is not None:
                 log.warning(
                     "%s/%s: committed %s lies beyond the end %s; starting over",
@@ -645,3 +661,9 @@ def _refuse_beyond_end(
     for tp, position in positions.items():
         if position > logs[tp].log_end:
             raise PositionLostError(tp, position, logs[tp].log_end)
+
+
+def _still_true(known: PartitionLog) -> int | None:
+    """The committed offset; one beyond the log's end is of an earlier topic of that name."""
+    committed = known.committed
+    return committed if committed is not None and committed <= known.log_end else None

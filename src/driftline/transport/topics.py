@@ -146,9 +146,14 @@ class TopicAdmin:
         """The first and the end offset of each partition's log."""
         return await self._call(lambda: self._bounds(partitions))
 
-    async def committed(self, group: str) -> Mapping[TopicPartition, int]:
-        """The offsets that a consumer group has committed."""
-        return await self._call(lambda: self._committed(group))
+    async def committed(
+        self, group: str, partitions: Collection[TopicPartition] | None = None
+    ) -> Mapping[TopicPartition, int]:
+        """The offsets that a consumer group has committed, of these partitions or of all.
+
+        The mock cluster has to be given the partitions.
+        """
+        return await self._call(lambda: self._committed(group, partitions))
 
     async def _call(self, ask: Callable[[], T]) -> T:
         try:
@@ -174,7 +179,7 @@ class TopicAdmin:
         }
 
     def _topic_ids(self, names: Collection[str]) -> dict[str, str]:
-        if not names:
+        if not names or not self._has_controller():
             return {}
         futures = self._client.describe_topics(
             TopicCollection(list(names)), request_timeout=self._timeout
@@ -195,6 +200,9 @@ class TopicAdmin:
         wanted = [spec for spec in specs if spec.name not in outcome]
         if not wanted:
             return outcome
+        if not self._has_controller():
+            log.warning("topics_not_created", topics=[spec.name for spec in wanted])
+            return outcome | {spec.name: Creation.REFUSED for spec in wanted}
         futures = self._client.create_topics(
             [
                 NewTopic(spec.name, spec.partitions, spec.replication, config=dict(spec.config))
@@ -205,6 +213,11 @@ class TopicAdmin:
         for name, future in futures.items():
             outcome[name] = _outcome(name, future)
         return outcome
+
+    def _has_controller(self) -> bool:
+        # librdkafka's mock cluster names one that is no broker; what needs it would time out.
+        metadata = self._client.list_topics(timeout=self._timeout)
+        return metadata.controller_id in metadata.brokers
 
     def _config(self, name: str) -> dict[str, str]:
         from confluent_kafka.admin import ConfigResource, ResourceType  # noqa: PLC0415
@@ -230,14 +243,17 @@ class TopicAdmin:
             for tp, future in futures.items()
         }
 
-    def _committed(self, group: str) -> dict[TopicPartition, int]:
-        asked = [ConsumerGroupTopicPartitions(group)]
-        future = self._client.list_consumer_group_offsets(asked, request_timeout=self._timeout)[
-            group
-        ]
+    def _committed(
+        self, group: str, partitions: Collection[TopicPartition] | None
+    ) -> dict[TopicPartition, int]:
+        named = None
+        if partitions is not None:
+            named = [ConfluentPartition(tp.topic, tp.partition) for tp in partitions]
+        asked = ConsumerGroupTopicPartitions(group, named)
+        futures = self._client.list_consumer_group_offsets([asked], request_timeout=self._timeout)
         return {
             TopicPartition(tp.topic, tp.partition): tp.offset
-            for tp in future.result().topic_partitions
+            for tp in futures[group].result().topic_partitions
             if tp.offset >= 0
         }
 
