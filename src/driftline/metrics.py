@@ -92,21 +92,27 @@ class Metrics:
             "outcome",
         )
         self.waiting = self._gauge(
-            "waiting_predictions", "Predictions that wait for their label.", "stream"
+            "waiting_predictions", "Predictions that wait for their label.", "stream", "partition"
         )
         self.watermark = self._gauge(
             "watermark_timestamp_seconds",
-            "How far event time has come, as a Unix time; the least of its instances.",
+            "How far event time has come, as a Unix time, by events partition.",
             "stream",
+            "partition",
         )
 
         # Instances.
-        self.instances = self._gauge("instances", "Instances that this process owns.", "stream")
+        self.instances = self._gauge(
+            "instances", "Instances that this process owns.", "stream", "partition"
+        )
         self.refused_instances = self._counter(
             "refused_instances_rows_total", "Rows of instances over max_instances.", "stream"
         )
         self.suspended = self._gauge(
-            "suspended_instances", "Instances set aside after a permanent error.", "stream"
+            "suspended_instances",
+            "Instances set aside after a permanent error.",
+            "stream",
+            "partition",
         )
 
         # Detectors and alerts.

@@ -44,6 +44,7 @@ class SourceRange:
 class Refused:
     """A record for the dead-letter topic, and on whose behalf it was refused."""
 
+    source: SourcePartition
     stream: str
     role: Role
     record: Record
@@ -96,7 +97,7 @@ class TopicReader:
                 # Of a record that is bad for several streams in one way, one letter is enough.
                 refused.setdefault(
                     (reject.offset, reject.code.value),
-                    Refused(stream, role, by_offset[reject.offset], reject),
+                    Refused(passed.source, stream, role, by_offset[reject.offset], reject),
                 )
         progress = Progress(
             source=passed.source,

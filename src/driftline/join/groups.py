@@ -8,7 +8,7 @@ import msgspec
 
 from driftline.model import (
     SECOND,
-    Micros,  # noqa: TC001 - msgspec reads it
+    Micros,
 )
 
 if TYPE_CHECKING:

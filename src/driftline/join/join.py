@@ -9,7 +9,7 @@ expired (it is ignored), makes no difference.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -346,14 +346,21 @@ class Join:
         """Nothing is stored: all entries stay in memory until they expire."""
         self._changed, self._appended, self._removed = {}, {}, []
 
-    def settle(self, *, keep: int) -> None:
-        """The delta is stored: of the entries in memory keep about the `keep` newest."""
+    def settle(self) -> None:
+        """The delta that was in flight is stored."""
         self._in_flight = {}
+
+    def trim(self, keep: int) -> None:
+        """Of the entries in memory keep about the `keep` newest, and all that are not stored yet.
+
+        Not to be called between `unknown` and the rows that it was asked for.
+        """
         if len(self._recent) <= keep + keep // 4:
             return
         excess = len(self._recent) - keep
-        settled = (id_ for id_ in self._recent if id_ not in self._changed)
-        for id_ in [id_ for id_, _ in zip(settled, repeat(None, excess), strict=False)]:
+        unstored = self._changed.keys() | self._in_flight.keys()
+        stored = (id_ for id_ in self._recent if id_ not in unstored)
+        for id_ in list(islice(stored, excess)):
             del self._recent[id_]
         self._resident_from = self._groups.next_number
 

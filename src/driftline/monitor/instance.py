@@ -80,6 +80,11 @@ class Instance:
         return self.pending_rows > 0 or bool(self._outbox) or self._stored_offset is None
 
     @property
+    def waiting(self) -> int:
+        """Predictions that wait for their label."""
+        return self._join.waiting
+
+    @property
     def _lateness(self) -> Micros:
         return micros(self.stream.spec.lateness)
 
@@ -277,9 +282,13 @@ class Instance:
         self._outbox = []
         self.pending_rows = 0
 
-    def settle(self, *, keep: int) -> None:
-        """The last checkpoint is stored: of the join's entries keep about `keep` in memory."""
-        self._join.settle(keep=keep)
+    def settle(self) -> None:
+        """The last checkpoint is stored."""
+        self._join.settle()
+
+    def trim(self, keep: int) -> None:
+        """Of the join's entries keep about `keep` in memory; between messages only."""
+        self._join.trim(keep)
 
     def _summary(self) -> bytes:
         return summarise(self._head, self._join, self._windows, self._watchers)

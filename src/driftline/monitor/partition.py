@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from driftline.monitor.state import StoredInstance, StoredPartition
 
 FORMAT: Final = 1
+LEAST_KEPT: Final = 100
+"""Entries that an instance may always keep in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,11 @@ class PartitionMonitor:
     def pending_rows(self) -> int:
         """Rows applied since the last checkpoint."""
         return sum(instance.pending_rows for instance in self.instances)
+
+    @property
+    def stored_offset(self) -> int | None:
+        """The offset that the stored state is of; None if nothing is stored."""
+        return self._stored_offset
 
     def watermark(self, stream: str) -> Micros:
         """How far event time has come in a stream."""
@@ -327,11 +334,19 @@ class PartitionMonitor:
         for instance in self.instances:
             instance.discard_changes()
 
-    def settle(self, *, keep: int) -> None:
-        """The last checkpoint is stored; `keep` of the join's entries may stay in memory."""
+    def settle(self) -> None:
+        """The last checkpoint is stored."""
+        for instance in self.instances:
+            instance.settle()
+
+    def trim(self, keep: int) -> None:
+        """Keep about `keep` of the joins' entries in memory, shared among the instances.
+
+        Not to be called between `unknown_ids` and the messages that it was asked for.
+        """
         instances = list(self.instances)
         for instance in instances:
-            instance.settle(keep=max(keep // len(instances), 100))
+            instance.trim(max(keep // len(instances), LEAST_KEPT))
 
     def restore(self, stored: StoredPartition) -> None:
         """Take over a stored partition, with the declaration that held there.

@@ -196,9 +196,7 @@ class WatchedSignal:
         before = {profile.name: profile.digest for profile in former.watch.profiles}
         kept = {name for name, digest in digests.items() if before.get(name) == digest}
         self._witnesses = {
-            key: witness
-            for key, witness in former._witnesses.items()
-            if key[1] in kept
+            key: witness for key, witness in former._witnesses.items() if key[1] in kept
         }
         self._changed = True
         return tuple(name for name in digests if name not in kept)

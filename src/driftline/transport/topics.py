@@ -76,27 +76,32 @@ def own_topics(
     dead_letters: str,
     partitions: int,
     replication: int = -1,
-    min_in_sync: int = 1,
-    retention: timedelta = timedelta(days=14),
+    min_in_sync: int | None = None,
+    events_retention: timedelta = timedelta(days=7),
+    alerts_retention: timedelta = timedelta(days=365),
+    dead_letters_retention: timedelta = timedelta(days=30),
 ) -> tuple[TopicSpec, ...]:
     """The topics that driftline writes, with the settings that they need.
 
     Timestamps are the broker's: retention then goes by arrival, where a record that tells of years
     ago would be deleted within minutes. None is compacted: a reader of the events log needs every
-    message, and one of the alerts topic every revision. Alerts are kept long, and dead letters as
-    long as the log.
+    message, and one of the alerts topic every revision. `min_in_sync` None: as the brokers are set.
     """
     common = {
         "cleanup.policy": "delete",
         "message.timestamp.type": "LogAppendTime",
-        "min.insync.replicas": str(min_in_sync),
+        "retention.bytes": "-1",
     }
-    kept = common | {"retention.ms": _millis(retention), "retention.bytes": "-1"}
-    alerts_kept = kept | {"retention.ms": _millis(timedelta(days=400))}
-    return (
-        TopicSpec(events, partitions, replication, kept),
-        TopicSpec(alerts, 1, replication, alerts_kept),
-        TopicSpec(dead_letters, 1, replication, kept),
+    if min_in_sync is not None:
+        common["min.insync.replicas"] = str(min_in_sync)
+    wanted = (
+        (events, partitions, events_retention),
+        (alerts, 1, alerts_retention),
+        (dead_letters, 1, dead_letters_retention),
+    )
+    return tuple(
+        TopicSpec(name, count, replication, common | {"retention.ms": _millis(retention)})
+        for name, count, retention in wanted
     )
 
 

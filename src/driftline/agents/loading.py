@@ -1,0 +1,76 @@
+"""From the store to a monitor: an events partition with all its instances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from driftline.errors import StateError
+from driftline.eventlog.routing import events_partition
+from driftline.monitor.partition import PartitionMonitor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from driftline.config.deployment import Deployment
+    from driftline.model import InstanceKey
+    from driftline.monitor.state import Outgoing, StoredInstance
+    from driftline.store.protocol import Store
+
+log = structlog.get_logger(__name__)
+
+
+async def load_partition(
+    store: Store, partition: int, deployment: Deployment
+) -> tuple[PartitionMonitor, Mapping[InstanceKey, Sequence[Outgoing]]]:
+    """The monitor of an events partition as it was stored, and what it had still to publish.
+
+    An instance whose state cannot be read is suspended: the others go on without it.
+
+    Raises:
+        StateError: the partition's own state cannot be read.
+        UnavailableError: the store does not answer.
+    """
+    monitor = PartitionMonitor(
+        partition,
+        deployment.streams.values(),
+        deployment=deployment.settings.name,
+        digest=deployment.digest,
+    )
+    stored = await store.load_partition(partition)
+    if stored is not None:
+        monitor.restore(stored)
+    count = deployment.settings.topics.events_partitions
+    ours = [
+        key
+        for key in await store.list_instances()
+        if events_partition(key, count) == partition
+        and key.stream in monitor.streams
+        and key not in monitor.suspended
+    ]
+    outbox: dict[InstanceKey, Sequence[Outgoing]] = {}
+    for key, found in (await store.load_instances(ours)).items():
+        if isinstance(found, StateError):
+            _suspend(monitor, key, found)
+        elif found is not None:
+            await _adopt(monitor, store, key, found)
+            if found.outbox:
+                outbox[key] = found.outbox
+    return monitor, outbox
+
+
+async def _adopt(
+    monitor: PartitionMonitor, store: Store, key: InstanceKey, stored: StoredInstance
+) -> None:
+    try:
+        wanted = monitor.adopt(key, stored)
+        blobs = await store.load_windows(key, wanted) if wanted else {}
+        monitor.adopt_windows(key, blobs)
+    except StateError as error:
+        _suspend(monitor, key, error)
+
+
+def _suspend(monitor: PartitionMonitor, key: InstanceKey, error: StateError) -> None:
+    log.error("instance_suspended", instance=key.name, reason=str(error))
+    monitor.suspend(key, str(error))

@@ -1,0 +1,65 @@
+"""The notify role: reads the alerts topic. As yet it logs each alert once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from driftline.alerts.event import read_event
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from driftline.transport.batches import IdleTick, PartitionLog, SourceBatch, TopicPartition
+
+log = structlog.get_logger(__name__)
+
+
+class Notifier:
+    """Logs alert events (a `BatchListener`); revisions not above the last one seen are passed over."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+
+    async def on_assigned(
+        self, partitions: Mapping[TopicPartition, PartitionLog]
+    ) -> Mapping[TopicPartition, int | None]:
+        """Read on from the committed offsets."""
+        del partitions
+        return {}
+
+    async def on_revoked(self, partitions: Collection[TopicPartition]) -> None:
+        """Nothing is held."""
+
+    async def on_batch(self, batch: SourceBatch) -> None:
+        """Log each alert; what is no alert event is said and passed over."""
+        for record in batch.records:
+            self._notify(batch, record.offset, record.value)
+        batch.ack()
+
+    def _notify(self, batch: SourceBatch, offset: int, value: bytes | None) -> None:
+        try:
+            alert = read_event(value or b"").data
+        except ValueError as error:
+            log.warning("alert_unreadable", topic=batch.topic, offset=offset, reason=str(error))
+            return
+        if alert.revision <= self._seen.get(alert.alert_id, 0):
+            return
+        self._seen[alert.alert_id] = alert.revision
+        log.info(
+            "alert",
+            status=alert.status.value,
+            severity=alert.severity.value,
+            instance=alert.instance,
+            signal=alert.signal,
+            summary=alert.summary,
+            alert_id=alert.alert_id,
+            revision=alert.revision,
+        )
+
+    async def on_idle(self, tick: IdleTick) -> None:
+        """No alert is good news."""
+
+    async def before_commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Nothing is kept elsewhere."""

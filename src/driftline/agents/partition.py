@@ -1,0 +1,218 @@
+"""One events partition at work: apply, checkpoint, publish, acknowledge.
+
+A checkpoint is encoded between two messages and stored while the next batches are applied. What it
+covers is acknowledged, and its alerts are published, once it is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from driftline.agents.loading import load_partition
+from driftline.errors import StateError, SupersededError
+from driftline.eventlog.codec import decode
+from driftline.store.protocol import Outcome
+from driftline.transport.producer import OutgoingMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from driftline.agents.gauges import Gauges
+    from driftline.config.deployment import Deployment
+    from driftline.eventlog.messages import Message
+    from driftline.model import InstanceKey
+    from driftline.monitor.partition import PartitionMonitor, Step
+    from driftline.monitor.state import InstanceCheckpoint, Outgoing
+    from driftline.store.protocol import Store
+    from driftline.transport.batches import SourceBatch
+    from driftline.transport.producer import Producer
+
+log = structlog.get_logger(__name__)
+
+CHECKPOINT_ROWS: Final = 5_000
+"""After so many rows a checkpoint is due, so that one script of Redis stays small."""
+MAX_BYTES_PER_SECOND: Final = 20_000_000
+"""Where checkpoints would write more than this, they come less often."""
+KEEP_ENTRIES: Final = 200_000
+"""Entries of the joins that one events partition keeps in memory."""
+
+
+class PartitionWork:
+    """Applies one partition's batches to its monitor and keeps the store up with it."""
+
+    def __init__(
+        self,
+        monitor: PartitionMonitor,
+        deployment: Deployment,
+        store: Store,
+        producer: Producer,
+        gauges: Gauges,
+    ) -> None:
+        self.monitor = monitor
+        self._deployment = deployment
+        self._store = store
+        self._producer = producer
+        self._gauges = gauges
+        self._interval = deployment.settings.worker.checkpoint_interval.total_seconds()
+        self._pause = self._interval
+        self._due_at: float | None = None
+        self._applied: list[SourceBatch] = []
+        self._flight: asyncio.Task[None] | None = None
+        self._urgent = False
+        self._applying = asyncio.Lock()
+
+    async def on_batch(self, batch: SourceBatch) -> None:
+        """Apply a batch of the log; it is acknowledged when a checkpoint covers it.
+
+        Raises:
+            SupersededError: another worker has gone on from where we are.
+            UnavailableError: the store or Kafka does not answer.
+        """
+        async with self._applying:
+            self.monitor.trim(KEEP_ENTRIES)
+            messages = [
+                (one.offset, _decode(batch, one.offset, one.value)) for one in batch.records
+            ]
+            wanted = self.monitor.unknown_ids(one for _, one in messages if one is not None)
+            found = await self._store.fetch_entries(wanted) if wanted else {}
+            for offset, message in messages:
+                await self._apply(offset, message, found)
+            self.monitor.offset = max(self.monitor.offset, batch.next)
+            self._applied.append(batch)
+            await self._checkpoint_if_due()
+
+    async def on_tick(self) -> None:
+        """Time has passed: store what has waited long enough."""
+        async with self._applying:
+            await self._checkpoint_if_due()
+
+    async def finish(self) -> None:
+        """Store everything, publish, acknowledge: nothing comes after it."""
+        async with self._applying:
+            await self._checkpoint()
+            await self._landed()
+
+    def abandon(self) -> None:
+        """Let go without another step: somebody else goes on from what is stored."""
+        if self._flight is not None:
+            self._flight.cancel()
+
+    async def _apply(
+        self,
+        offset: int,
+        message: Message | None,
+        found: Mapping[InstanceKey, Mapping[str, bytes]],
+    ) -> None:
+        effects = self.monitor.apply(offset, message, found)
+        self._gauges.on_effects(effects)
+        self._urgent |= bool(effects.events)
+        if self.monitor.needs_reload:
+            await self._reload()
+        # The loop is given back: consumers must be able to say that they live.
+        await asyncio.sleep(0)
+
+    async def _reload(self) -> None:
+        """A declaration named a stream of which older state may be stored."""
+        await self._checkpoint()
+        await self._landed()
+        self.monitor, outbox = await load_partition(
+            self._store, self.monitor.partition, self._deployment
+        )
+        await self.publish(outbox)
+
+    async def _checkpoint_if_due(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._due_at is None:
+            self._due_at = now + self._pause
+        if self._flight is not None and self._flight.done():
+            await self._landed()
+        rows = self.monitor.pending_rows
+        if self._urgent or rows >= CHECKPOINT_ROWS or (now >= self._due_at and self._applied):
+            await self._checkpoint()
+
+    async def _checkpoint(self) -> None:
+        """Encode all that changed, and begin to store it once the last one is stored."""
+        await self._landed()
+        if not self._applied and not self._urgent:
+            return
+        step = self.monitor.checkpoint()
+        batches, self._applied = self._applied, []
+        self._urgent = False
+        size = _size(step)
+        self._pause = max(self._interval, size / MAX_BYTES_PER_SECOND)
+        self._due_at = asyncio.get_running_loop().time() + self._pause
+        self._gauges.on_checkpoint(self.monitor, size)
+        self._flight = asyncio.create_task(self._land(step, batches))
+
+    async def _landed(self) -> None:
+        flight, self._flight = self._flight, None
+        if flight is not None:
+            await flight
+
+    async def _land(self, step: Step, batches: Sequence[SourceBatch]) -> None:
+        with self._gauges.storing():
+            outcomes = await self._store.write_instances(step.instances)
+            for checkpoint, outcome in zip(step.instances, outcomes, strict=True):
+                self._judge(checkpoint, outcome)
+            outcome = await self._store.write_partition(step.partition)
+        self._gauges.on_stored(outcome)
+        if outcome is Outcome.SUPERSEDED:
+            _superseded(f"events partition {step.partition.partition}")
+        self.monitor.settle()
+        await self.publish({one.instance: one.outbox for one in step.instances if one.outbox})
+        for batch in batches:
+            batch.ack()
+
+    def _judge(self, checkpoint: InstanceCheckpoint, outcome: Outcome) -> None:
+        self._gauges.on_stored(outcome)
+        if outcome is Outcome.SUPERSEDED:
+            _superseded(checkpoint.instance.name)
+        if outcome is Outcome.BROKEN:
+            name = checkpoint.instance.name
+            log.error("instance_suspended", instance=name, reason="its keys hold foreign values")
+            self.monitor.suspend(checkpoint.instance, "its keys in Redis hold foreign values")
+
+    async def publish(self, outbox: Mapping[InstanceKey, Sequence[Outgoing]]) -> None:
+        """Send alert events to the alerts topic; when Kafka has them, forget them in the store."""
+        if not outbox:
+            return
+        topic = self._deployment.settings.alerts_topic
+        await self._producer.send_all(
+            OutgoingMessage(topic, event.value, event.key.encode(), headers=event.headers)
+            for events in outbox.values()
+            for event in events
+        )
+        for instance, events in outbox.items():
+            await self._store.trim_outbox(instance, [event.id for event in events])
+
+
+def _decode(batch: SourceBatch, offset: int, value: bytes | None) -> Message | None:
+    """The message, or None for what is none of ours: said, and passed over."""
+    try:
+        return decode(value or b"")
+    except StateError as error:
+        log.error(  # noqa: TRY400 - the reason says it all
+            "events_log_message_unreadable",
+            topic=batch.topic,
+            partition=batch.partition,
+            offset=offset,
+            reason=str(error),
+        )
+        return None
+
+
+def _superseded(what: str) -> None:
+    msg = f"another worker has gone on with {what}: this one's memory is out of date"
+    raise SupersededError(msg)
+
+
+def _size(step: Step) -> int:
+    return len(step.partition.blob) + sum(
+        sum(map(len, one.fields.values()))
+        + sum(map(len, one.windows.values()))
+        + sum(map(len, one.entries.values()))
+        for one in step.instances
+    )

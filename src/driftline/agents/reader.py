@@ -1,0 +1,158 @@
+"""The decode role: attached topics in, events log and dead letters out. Holds no state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from driftline.agents.attached import attached_topics
+from driftline.decode.dead_letter import build_dead_letter
+from driftline.eventlog.codec import encode
+from driftline.intake import SourceRange, TopicReader
+from driftline.model import SourcePartition
+from driftline.transport.producer import OutgoingMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from driftline.agents.clock import Clock
+    from driftline.config.deployment import Stream
+    from driftline.config.settings import Settings
+    from driftline.intake import Reading, Refused
+    from driftline.metrics import Metrics
+    from driftline.transport.batches import (
+        IdleTick,
+        PartitionLog,
+        SourceBatch,
+        TopicPartition,
+    )
+    from driftline.transport.producer import Producer
+    from driftline.transport.topics import TopicAdmin, TopicDescription
+
+log = structlog.get_logger(__name__)
+
+
+class Reader:
+    """Decodes whole partition batches and appends them to the events log (a `BatchListener`).
+
+    One batch of a source partition is in flight at a time: nothing later is sent until every
+    message of this one, dead letters among them, is acknowledged. So a source that is read again
+    only ever overlaps what was appended before.
+    """
+
+    def __init__(
+        self,
+        streams: Iterable[Stream],
+        settings: Settings,
+        *,
+        partitions: int,
+        producer: Producer,
+        admin: TopicAdmin,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        """Read for these streams; `partitions` is the events log's count."""
+        self.topics = attached_topics(streams)
+        self._readers = {
+            topic: TopicReader(attached, partitions=partitions)
+            for topic, attached in self.topics.items()
+        }
+        self._settings = settings
+        self._producer = producer
+        self._admin = admin
+        self._clock = clock
+        self._metrics = metrics
+        self._known: Mapping[str, TopicDescription] = {}
+
+    async def on_assigned(
+        self, partitions: Mapping[TopicPartition, PartitionLog]
+    ) -> Mapping[TopicPartition, int | None]:
+        """Ask the broker which life of each topic this is; read on from the committed offsets."""
+        self._known = await self._admin.describe({tp.topic for tp in partitions})
+        return {}
+
+    async def on_revoked(self, partitions: Collection[TopicPartition]) -> None:
+        """Nothing is held that another reader would need."""
+
+    async def on_batch(self, batch: SourceBatch) -> None:
+        """Append what a batch comes to, then acknowledge it."""
+        passed = SourceRange(
+            source=self._source(batch.tp),
+            first=batch.first,
+            next=batch.next,
+            log_start=batch.log_start,
+            log_end=batch.log_end,
+            partitions=self._partitions(batch.topic),
+        )
+        reading = self._readers[batch.topic].read(passed, batch.records, seen_at=self._clock())
+        self._count(batch, reading)
+        await self._send(reading)
+        batch.ack()
+
+    async def on_idle(self, tick: IdleTick) -> None:
+        """Nothing came: tell the log how late it is, and that there is nothing."""
+        passed = SourceRange(
+            source=self._source(tick.tp),
+            first=tick.position,
+            next=tick.position,
+            log_start=tick.log_start,
+            log_end=tick.log_end,
+            partitions=self._partitions(tick.topic),
+        )
+        await self._send(self._readers[tick.topic].read(passed, (), seen_at=self._clock()))
+
+    async def before_commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """The events log itself says how far the sources were read."""
+
+    def _source(self, tp: TopicPartition) -> SourcePartition:
+        known = self._known.get(tp.topic)
+        return SourcePartition(tp.topic, tp.partition, known.topic_id if known else "")
+
+    def _partitions(self, topic: str) -> int:
+        known = self._known.get(topic)
+        return known.partitions if known else 1
+
+    async def _send(self, reading: Reading) -> None:
+        await self._producer.send_all(self._messages(reading))
+
+    def _messages(self, reading: Reading) -> Iterator[OutgoingMessage]:
+        topic = self._settings.events_topic
+        encoded: dict[int, bytes] = {}
+        for partition, message in reading.messages:
+            # A progress message goes to every events partition: it is encoded once.
+            blob = encoded.get(id(message))
+            if blob is None:
+                blob = encoded[id(message)] = encode(message)
+            yield OutgoingMessage(topic, blob, partition=partition)
+        yield from map(self._dead_letter, reading.refused)
+
+    def _dead_letter(self, refused: Refused) -> OutgoingMessage:
+        letter = build_dead_letter(
+            refused.record,
+            refused.reject,
+            source=refused.source,
+            stream=refused.stream,
+            role=refused.role,
+        )
+        return OutgoingMessage(
+            self._settings.dead_letters_topic, letter.value, letter.key, headers=letter.headers
+        )
+
+    def _count(self, batch: SourceBatch, reading: Reading) -> None:
+        for stream, role in self.topics[batch.topic]:
+            self._metrics.records.labels(stream.name, role.value).inc(len(batch.records))
+        self._metrics.batch_records.labels("decode").observe(len(batch.records))
+        for refused in reading.refused:
+            code = refused.reject.code.value
+            self._metrics.dead_letters.labels(refused.stream, refused.role.value, code).inc()
+            log.warning(
+                "record_refused",
+                stream=refused.stream,
+                role=refused.role.value,
+                topic=batch.topic,
+                partition=batch.partition,
+                offset=refused.record.offset,
+                code=code,
+                reason=refused.reject.message,
+            )

@@ -1,0 +1,271 @@
+"""The worker: one process that runs any of the roles until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import uuid
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import timedelta
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from driftline.agents.attached import starts_of
+from driftline.agents.clock import system_clock
+from driftline.agents.gauges import Gauges
+from driftline.agents.monitor import MonitorRole
+from driftline.agents.notify import Notifier
+from driftline.agents.reader import Reader
+from driftline.app.connections import serve
+from driftline.app.roles import WorkerRole
+from driftline.app.topics import ensure_own_topics, wait_for_attached
+from driftline.errors import SupersededError
+from driftline.eventlog.codec import encode
+from driftline.eventlog.messages import Command, CommandKind
+from driftline.metrics import Metrics, MetricsServer
+from driftline.store.connect import connect
+from driftline.transport.app import build_app
+from driftline.transport.batches import BatchSettings
+from driftline.transport.producer import OutgoingMessage, Producer
+from driftline.transport.topics import TopicAdmin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from driftline.app.connections import Connections
+    from driftline.config.deployment import Deployment
+    from driftline.store.protocol import Claim, Store
+    from driftline.transport.app import BatchApp
+    from driftline.transport.batches import BatchListener, Start
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT: Final = timedelta(seconds=2)
+"""How often a worker says that it lives, and asks whether its deployment is still the one."""
+HEARTBEAT_TTL: Final = timedelta(seconds=10)
+GARBAGE_STEP: Final = 2_000
+"""Entries of expired groups that are collected at a time."""
+MESSAGE_BYTES: Final = 1_000_000
+
+
+def run_worker(
+    deployment: Deployment,
+    *,
+    roles: Collection[WorkerRole],
+    take_over: bool,
+    environ: Mapping[str, str],
+    ready: Callable[[Connections], None] = lambda _connections: None,
+) -> None:
+    """Run these roles until SIGTERM or SIGINT; embedded servers live as long.
+
+    `ready` is called once everything runs.
+
+    Raises:
+        SupersededError: a newer deployment of this name was started.
+        DriftlineError: what else ended it.
+    """
+    with serve(deployment, environ) as connections:
+        worker = Worker(deployment, connections, roles=roles, take_over=take_over)
+        asyncio.run(_run(worker, ready))
+
+
+async def _run(worker: Worker, ready: Callable[[Connections], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop)
+    await worker.run(lambda: ready(worker.connections))
+
+
+class Worker:
+    """Runs the roles of one process. A crash of one ends all: a supervisor starts them again."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        connections: Connections,
+        *,
+        roles: Collection[WorkerRole],
+        take_over: bool = False,
+    ) -> None:
+        self.connections = connections
+        self._deployment = deployment
+        self._roles = tuple(role for role in WorkerRole if role in roles)
+        self._take_over = take_over
+        self._id = f"{socket.gethostname()}-{os.getpid()}"
+        self._started_at = system_clock()
+        self._stopping = asyncio.Event()
+        self._metrics = Metrics()
+        self._monitor: MonitorRole | None = None
+
+    def stop(self) -> None:
+        """Ask for a clean end: checkpoint, commit, leave the groups."""
+        self._stopping.set()
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Run until `stop`; raises what ended it otherwise."""
+        async with AsyncExitStack() as stack:
+            store = await connect(self.connections.redis, self._deployment.settings.name)
+            stack.push_async_callback(store.close)
+            claim = await store.claim_deployment(
+                self._deployment.digest, started_at=self._started_at, take_over=self._take_over
+            )
+            producer = await stack.enter_async_context(
+                Producer(self.connections.kafka, client_id=self._id)
+            )
+            admin = TopicAdmin(self.connections.kafka)
+            await self._prepare(store, claim, producer, admin)
+            self._serve_metrics(stack)
+            apps = self._apps(store, producer, admin)
+            for app in apps:
+                # Last in, first out: the monitor stops before the store is closed.
+                stack.push_async_callback(app.stop)
+                await app.start()
+            log.info("worker_started", id=self._id, roles=[role.value for role in self._roles])
+            ready()
+            await self._until_the_end(store, apps)
+            log.info("worker_stopping", id=self._id)
+
+    async def _prepare(
+        self, store: Store, claim: Claim, producer: Producer, admin: TopicAdmin
+    ) -> None:
+        """Topics, the fixed partition count, and the declaration at its place in the log."""
+        embedded = self.connections.kafka_embedded
+        settings = self._deployment.settings
+        count = await ensure_own_topics(settings, admin, producer, embedded=embedded)
+        await store.events_partitions(count)
+        topics = settings.topics.model_copy(update={"events_partitions": count})
+        self._deployment = replace(
+            self._deployment, settings=settings.model_copy(update={"topics": topics})
+        )
+        if claim.first or claim.superseded is not None:
+            await self._declare(producer, count)
+        if WorkerRole.DECODE in self._roles:
+            await wait_for_attached(self._deployment, admin, producer, embedded=embedded)
+
+    async def _declare(self, producer: Producer, partitions: int) -> None:
+        """From this place of the log on, what we declare holds."""
+        command = Command(
+            id=uuid.uuid4().hex,
+            kind=CommandKind.DECLARE,
+            by=self._id,
+            at=self._started_at,
+            arguments={
+                "digest": self._deployment.digest,
+                "streams": json.dumps(
+                    [stream.to_json() for stream in self._deployment.streams.values()]
+                ),
+            },
+        )
+        topic, blob = self._deployment.settings.events_topic, encode(command)
+        await producer.send_all(
+            OutgoingMessage(topic, blob, partition=partition) for partition in range(partitions)
+        )
+        log.info("deployment_declared", digest=self._deployment.digest[:12])
+
+    def _apps(self, store: Store, producer: Producer, admin: TopicAdmin) -> list[BatchApp]:
+        build: dict[WorkerRole, Callable[[], BatchApp]] = {
+            WorkerRole.NOTIFY: self._notify_app,
+            WorkerRole.MONITOR: lambda: self._monitor_app(store, producer),
+            WorkerRole.DECODE: lambda: self._decode_app(producer, admin),
+        }
+        # What comes later in the flow starts first, so that nothing has to wait for it.
+        return [build[role]() for role in reversed(WorkerRole) if role in self._roles]
+
+    def _decode_app(self, producer: Producer, admin: TopicAdmin) -> BatchApp:
+        settings = self._deployment.settings
+        reader = Reader(
+            self._deployment.streams.values(),
+            settings,
+            partitions=settings.topics.events_partitions,
+            producer=producer,
+            admin=admin,
+            clock=system_clock,
+            metrics=self._metrics,
+        )
+        return self._app(WorkerRole.DECODE, starts_of(reader.topics), reader)
+
+    def _monitor_app(self, store: Store, producer: Producer) -> BatchApp:
+        self._monitor = MonitorRole(
+            self._deployment, store=store, producer=producer, gauges=Gauges(self._metrics)
+        )
+        topics: dict[str, Start] = {self._deployment.settings.events_topic: "earliest"}
+        return self._app(WorkerRole.MONITOR, topics, self._monitor)
+
+    def _notify_app(self) -> BatchApp:
+        topics: dict[str, Start] = {self._deployment.settings.alerts_topic: "earliest"}
+        return self._app(WorkerRole.NOTIFY, topics, Notifier())
+
+    def _app(
+        self, role: WorkerRole, topics: Mapping[str, Start], listener: BatchListener
+    ) -> BatchApp:
+        worker = self._deployment.settings.worker
+        instance_id = worker.group_instance_id
+        settings = BatchSettings(
+            session_timeout=worker.session_timeout,
+            instance_id=f"{instance_id}-{role.value}" if instance_id is not None else None,
+            idle_after=worker.progress_interval,
+            max_poll_records=worker.max_batch,
+        )
+        group = f"{self._deployment.settings.name}.{role.value}"
+        return build_app(group, self.connections.kafka, topics, listener, settings)
+
+    def _serve_metrics(self, stack: AsyncExitStack) -> None:
+        self._metrics.build.labels(version("driftline"), version("river")).set(1)
+        declared = self._deployment.settings.metrics
+        if declared.port is not None:
+            server = MetricsServer(self._metrics, host=declared.host, port=declared.port)
+            stack.callback(server.stop)
+
+    async def _until_the_end(self, store: Store, apps: Collection[BatchApp]) -> None:
+        """Wait for a stop, or for the first thing that ends without being asked to."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(app.wait()) for app in apps]
+            tasks.append(group.create_task(self._heartbeat(store)))
+            if self._monitor is not None:
+                tasks.append(group.create_task(self._tick(self._monitor)))
+                tasks.append(group.create_task(_collect_garbage(store)))
+            await self._stopping.wait()
+            for task in tasks:
+                task.cancel()
+
+    async def _heartbeat(self, store: Store) -> None:
+        while True:
+            current = await store.current_deployment()
+            if current is not None and current.digest != self._deployment.digest:
+                msg = (
+                    "a newer deployment of this name was started; this one leaves"
+                    " (start it with --take-over to make it the current one again)"
+                )
+                raise SupersededError(msg)
+            await store.announce_worker(self._id, self._facts(), HEARTBEAT_TTL)
+            await asyncio.sleep(HEARTBEAT.total_seconds())
+
+    def _facts(self) -> Mapping[str, object]:
+        return {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "roles": [role.value for role in self._roles],
+            "events_partitions": list(self._monitor.partitions) if self._monitor else [],
+            "started_at": self._started_at,
+            "version": version("driftline"),
+        }
+
+    async def _tick(self, monitor: MonitorRole) -> None:
+        """Checkpoints come due even when nothing else happens."""
+        interval = self._deployment.settings.worker.checkpoint_interval.total_seconds()
+        while True:
+            await asyncio.sleep(interval / 4)
+            await monitor.on_tick()
+
+
+async def _collect_garbage(store: Store) -> None:
+    """Entries of expired groups go when there is time."""
+    while True:
+        left = await store.collect_garbage(GARBAGE_STEP)
+        await asyncio.sleep(0.05 if left else 5)
