@@ -16,7 +16,7 @@ from driftline.model import Role
 P, L = Role.PREDICTIONS, Role.LABELS
 
 NOW: Final = 1_769_846_400_000
-"""2026-01-31T08:00:00Z in milliseconds: Kafka's timestamp of every record, and the reader's clock."""
+"""2026-01-31T08:00:00Z in milliseconds: Kafka's timestamp of most records, the reader's clock."""
 
 
 @dataclass(frozen=True, slots=True)

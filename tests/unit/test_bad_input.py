@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 
 import pytest
-from support.bad_inputs import BAD_INPUTS, GOOD_INPUTS, NOW, STREAMS, Input, good
 
 from driftline.config.deployment import Stream
 from driftline.decode import Decoded, Decoder, RejectCode, build_decoder
 from driftline.model import Role, SourcePartition
+from support.bad_inputs import BAD_INPUTS, GOOD_INPUTS, NOW, STREAMS, Input, good
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,6 @@ SOURCE = SourcePartition("loans.predictions", 3, "kQ2x")
 MARCH = 1_553_990_400_000_000
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
-int64 = st.integers(-(2**63), 2**63 - 1)
 moment = st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999)
 number = st.floats(allow_infinity=False, allow_subnormal=True)
 
@@ -41,7 +40,7 @@ number = st.floats(allow_infinity=False, allow_subnormal=True)
 def make_rows(count: int, **changes: Any) -> Rows:
     """Rows as a reader makes them."""
     numbers: dict[str, NDArray[np.float64]] = {
-        "prediction": np.arange(count) % 2.0,
+        "prediction": np.arange(count, dtype=np.float64) % 2,
         "feature.car_value": np.sqrt(np.arange(count, dtype=np.float64)),
     }
     rows = Rows(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from driftline.config.fields import FieldSource
 from driftline.decode import values
 from driftline.decode.codes import RefusedError, RejectCode
 from driftline.decode.envelope import find, open_value, text_as_number
-from driftline.decode.layout import Kind
+from driftline.decode.layout import NUMERIC, Kind
+from driftline.decode.rows import Row
 from driftline.model import iso
 
 if TYPE_CHECKING:
@@ -23,19 +23,6 @@ if TYPE_CHECKING:
 
     Fields: TypeAlias = Mapping[str, msgspec.Raw]
 
-NUMERIC = frozenset({Kind.NUMBER, Kind.SCORE, Kind.NUMERIC_FEATURE, Kind.EPOCH_TIME})
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What a record says; None where a feature or the version is missing."""
-
-    id: str
-    at: Micros
-    instance: str | None
-    outcome: float | str
-    columns: tuple[float | str | None, ...]
-
 
 class CarefulReader:
     """Reads single records by a layout."""
@@ -44,16 +31,18 @@ class CarefulReader:
         self._layout = layout
 
     def read(self, record: Record, seen_at: Micros | None) -> Row | None:
-        """What a record says; None if it is not this stream's, or not of this role. Raises RefusedError."""
+        """What a record says; None if it is not this stream's, or not of this role.
+
+        Raises RefusedError.
+        """
         layout = self._layout
         fields = open_value(record.value)
         for column, wanted in layout.where:
             if not values.matches(self._find(record, fields, column), wanted):
                 return None
         outcome = self._find(record, fields, layout.outcome)
-        if outcome is None and layout.other is not None:
-            if self._find(record, fields, layout.other) is not None:
-                return None
+        if outcome is None and self._is_of_other_role(record, fields):
+            return None
         row_id = values.id_text(layout.id, self._required(record, fields, layout.id))
         at = self._moment(record, fields, seen_at)
         if outcome is None:
@@ -66,15 +55,15 @@ class CarefulReader:
             instance=self._instance(record, fields),
         )
 
+    def _is_of_other_role(self, record: Record, fields: Fields) -> bool:
+        other = self._layout.other
+        return other is not None and self._find(record, fields, other) is not None
+
     def _find(self, record: Record, fields: Fields, column: Column) -> Any:
         value = find(record, fields, column.field)
-        if (
-            column.kind in NUMERIC
-            and column.field.source is not FieldSource.VALUE
-            and value is not None
-        ):
-            return text_as_number(value)
-        return value
+        if value is None or column.field.source is FieldSource.VALUE:
+            return value
+        return text_as_number(value) if column.kind in NUMERIC else value
 
     def _required(self, record: Record, fields: Fields, column: Column) -> Any:
         value = self._find(record, fields, column)
@@ -90,7 +79,10 @@ class CarefulReader:
             value = self._required(record, fields, layout.time)
             at = values.moment(layout.time, layout.unit, value)
         if seen_at is not None and at > seen_at + layout.max_future:
-            reason = f"the time is {iso(at)}, ahead of the reader's clock, {iso(seen_at)}, by more than max_future"
+            reason = (
+                f"the time is {iso(at)}; expected at most {iso(seen_at + layout.max_future)}, "
+                f"which is max_future ahead of the reader's clock"
+            )
             raise RefusedError(RejectCode.TIME_TOO_FAR_AHEAD, reason)
         return at
 

@@ -89,7 +89,7 @@ class RejectCode(StrEnum):
     """The model's version holds a control character."""
 
     FEATURE_TYPE = "feature-type"
-    """A numeric feature is neither number nor boolean, or a categorical one an object or an array."""
+    """A numeric feature is no number or boolean, or a categorical one an object or an array."""
     FEATURE_TOO_LONG = "feature-too-long"
     """A categorical feature has more than 256 bytes."""
     FEATURE_CONTROL_CHARACTER = "feature-control-character"

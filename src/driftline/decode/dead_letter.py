@@ -1,4 +1,4 @@
-"""Dead letters: a refused record as it came, with headers that say where it was and why it was refused."""
+"""Dead letters: a refused record as it came, with headers that say where it was and why."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def parse_dead_letter(
 
 
 def attempt_of(headers: Sequence[tuple[str, bytes]]) -> int:
-    """Which attempt a record of a source is: 1, or what a retry wrote; what is no number counts as 1."""
+    """Which attempt a record of a source is: 1, or what a retry wrote if that is a number."""
     found = [value for name, value in headers if name == _ATTEMPT]
     # Kafka knows headers without a value; some clients hand them on as None.
     written = (found[-1] if found else b"") or b""

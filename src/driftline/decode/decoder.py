@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from driftline.decode.careful import CarefulReader, Row
+from driftline.decode.careful import CarefulReader
 from driftline.decode.codes import RefusedError
-from driftline.decode.fast import Columns, FastReader
+from driftline.decode.fast import FastReader
 from driftline.decode.layout import Kind, Layout, build_layout
 from driftline.decode.records import Decoded, Reject
+from driftline.decode.rows import Columns, Row
 from driftline.eventlog.messages import Texts
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _TEXTUAL = frozenset({Kind.CLASS, Kind.VERSION, Kind.CATEGORICAL_FEATURE})
 
 
 def build_decoder(stream: Stream, role: Role) -> Decoder:
-    """The decoder of a stream's records in one role. Raises ValueError for labels that are not declared."""
+    """The decoder of a stream's records in one role. Raises ValueError for undeclared labels."""
     return Decoder(build_layout(stream.spec, role))
 
 
@@ -45,7 +46,8 @@ class Decoder:
     ) -> Decoded:
         """The batch as columns; never raises for a bad record.
 
-        `seen_at` is the reader's own clock: what lies more than `max_future` ahead of it is refused. None for a file.
+        `seen_at` is the reader's own clock: a time more than `max_future` ahead of it is refused.
+        None for a file, where no clock runs.
         """
         taken = self._fast.read(records, seen_at)
         filtered = taken.filtered

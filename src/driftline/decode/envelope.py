@@ -53,7 +53,7 @@ def open_value(value: bytes | None) -> Mapping[str, msgspec.Raw]:
 
 
 def is_plain(value: bytes | None) -> bool:
-    """Whether nothing but JSON itself can be wrong with a value: what `open_value` checks before."""
+    """Whether all that `open_value` checks before the JSON itself is right."""
     if not value or len(value) > MAX_VALUE or maybe_deep(value):
         return False
     if value.isascii():
@@ -79,7 +79,7 @@ def find(record: Record, fields: Mapping[str, msgspec.Raw], place: FieldPath) ->
 
 
 def key_or_header(record: Record, place: FieldPath) -> str | None:
-    """The text at a place outside the value, of headers the last one of the name. Raises RefusedError."""
+    """The text in the key or, last of its name, a header; None if none. Raises RefusedError."""
     found = record.key
     if place.source is FieldSource.HEADER:
         named = [header for name, header in record.headers if name == place.path[0]]

@@ -1,6 +1,7 @@
 """A whole batch at once: typed decoding and checks over columns.
 
-It takes only what is certainly right, exactly as the careful reader would; whatever it doubts it leaves to that one.
+It takes only what is certainly right, exactly as the careful reader would; what it doubts it leaves
+to that one.
 """
 
 from __future__ import annotations
@@ -9,29 +10,23 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import msgspec
 import numpy as np
-from msgspec.structs import astuple
 
 from driftline.config.fields import FieldSource
 from driftline.config.spec import canonical
 from driftline.decode import times, values
-from driftline.decode.careful import NUMERIC
+from driftline.decode.bodies import decode_bodies, maybe_deep_rows
 from driftline.decode.codes import RefusedError
 from driftline.decode.envelope import (
-    MAX_DEPTH,
-    MAX_VALUE,
-    UNDECODABLE,
-    is_plain,
     key_or_header,
-    maybe_deep,
     text_as_number,
 )
-from driftline.decode.layout import Kind
+from driftline.decode.layout import NUMERIC, Kind
+from driftline.decode.rows import Columns
 from driftline.decode.shapes import build_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -45,8 +40,6 @@ if TYPE_CHECKING:
     Mask: TypeAlias = NDArray[np.bool_]
     Found: TypeAlias = Mapping[FieldPath, Sequence[Any]]
 
-_BLOCK: Final = 256
-"""Records decoded at a time: few enough that what they become is still in the processor's cache."""
 _SCALARS: Final = str | int | float | bool
 _TYPES: Final[Mapping[Kind, Any]] = {
     Kind.ID: str | int,
@@ -56,56 +49,6 @@ _TYPES: Final[Mapping[Kind, Any]] = {
     Kind.SCORE: float,
     Kind.NUMERIC_FEATURE: float | bool,
 }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Columns:
-    """Rows side by side; `column` entries as in `Row`, numbers as arrays with NaN for None."""
-
-    records: Ints
-    """Which record each row came from, ascending."""
-    ids: list[str]
-    times: Ints
-    instances: list[str | None] | None
-    outcome: Floats | list[str | None]
-    columns: tuple[Floats | list[str | None], ...]
-
-    def take(self, kept: Mask) -> Columns:
-        """Only some of the rows."""
-        rows = np.flatnonzero(kept).tolist()
-
-        def of(column: Any) -> Any:
-            return column[kept] if isinstance(column, np.ndarray) else [column[row] for row in rows]
-
-        return Columns(
-            records=self.records[kept],
-            ids=of(self.ids),
-            times=self.times[kept],
-            instances=None if self.instances is None else of(self.instances),
-            outcome=of(self.outcome),
-            columns=tuple(map(of, self.columns)),
-        )
-
-    def merge(self, other: Columns) -> Columns:
-        """The rows of both, in the order of their records."""
-        records = np.concatenate([self.records, other.records])
-        order = np.argsort(records)
-        rows = order.tolist()
-
-        def of(mine: Any, theirs: Any) -> Any:
-            if isinstance(mine, np.ndarray):
-                return np.concatenate([mine, theirs])[order]
-            both = mine + theirs
-            return [both[row] for row in rows]
-
-        return Columns(
-            records=records[order],
-            ids=of(self.ids, other.ids),
-            times=of(self.times, other.times),
-            instances=None if self.instances is None else of(self.instances, other.instances),
-            outcome=of(self.outcome, other.outcome),
-            columns=tuple(map(of, self.columns, other.columns)),
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,11 +74,11 @@ class FastReader:
         everything = list(range(len(records)))
         if self._shape is None or not records:
             return Taken(None, [], everything)
-        decoded, taken = _decode(self._shape, [record.value for record in records])
+        decoded, taken = decode_bodies(self._shape, [record.value for record in records])
         if not taken:
             return Taken(None, [], everything)
         chosen = records if len(taken) == len(records) else [records[place] for place in taken]
-        doubt = _deep([record.value for record in chosen])
+        doubt = maybe_deep_rows([record.value for record in chosen])
         found = {
             **self._shape.columns(decoded),
             **{column.field: _outside(column, chosen, doubt) for column in self._outside},
@@ -144,9 +87,11 @@ class FastReader:
         ours = self._is_ours(found, len(taken)) | doubt
         columns = self._columns(places, chosen, found, doubt, seen_at)
         sure = ours & ~doubt
+        if len(taken) == len(records) and sure.all():
+            return Taken(columns, [], [])
         left = set(everything) - set(places[sure | ~ours].tolist())
         return Taken(
-            columns if sure.all() else columns.take(sure),
+            columns.take(sure),
             places[~ours].tolist(),
             sorted(left),
         )
@@ -219,50 +164,6 @@ def _shape(layout: Layout) -> Shape | None:
             return None
     inside = {place: kind for place, kind in leaves.items() if place.source is FieldSource.VALUE}
     return build_shape(inside)
-
-
-def _decode(shape: Shape, bodies: Sequence[bytes | None]) -> tuple[list[list[Any]], list[int]]:
-    """What decodes without doubt, as columns of the shape's fields, and where each was in the batch."""
-    plain = [body or b"" for body in bodies]
-    joined = b"".join(plain)
-    if not joined.isascii() or max(map(len, plain)) > MAX_VALUE:
-        plain = [body if is_plain(body) else b"" for body in plain]
-    decode = msgspec.json.Decoder(shape.type).decode
-    columns: list[list[Any]] = [[] for _ in shape.fields]
-    taken: list[int] = []
-    for start in range(0, len(plain), _BLOCK):
-        block = plain[start : start + _BLOCK]
-        try:
-            rows, places = [astuple(decode(body)) for body in block], range(len(block))
-        except UNDECODABLE:
-            rows, places = _decode_singly(decode, block)
-        taken += [start + place for place in places]
-        for column, part in zip(columns, zip(*rows, strict=True), strict=bool(rows)):
-            column += part
-    return columns, taken
-
-
-def _deep(bodies: Sequence[bytes | None]) -> Mask:
-    """Which of these objects may be nested too deep."""
-    plain = [body or b"" for body in bodies]
-    # "[" and "{" differ in one bit. Each object holds one at least, so few more cannot nest deep.
-    opening = (np.frombuffer(b"".join(plain), np.uint8) | np.uint8(0x20)) == ord("{")
-    if np.count_nonzero(opening) < len(plain) + MAX_DEPTH:
-        return np.zeros(len(plain), np.bool_)
-    return np.array([maybe_deep(body) for body in plain], np.bool_)
-
-
-def _decode_singly(
-    decode: Callable[[bytes], Any], bodies: Sequence[bytes]
-) -> tuple[list[tuple[Any, ...]], Sequence[int]]:
-    rows, taken = [], []
-    for place, body in enumerate(bodies):
-        try:
-            rows.append(astuple(decode(body)))
-        except UNDECODABLE:
-            continue
-        taken.append(place)
-    return rows, taken
 
 
 def _outside(column: Column, records: Sequence[Record], doubt: Mask) -> list[Any]:

@@ -1,11 +1,11 @@
-"""Which fields a stream reads from a record in one role, and how: the only place that reads its declaration."""
+"""Which fields a stream reads from a record in one role: all that is read of its declaration."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from driftline.model import Role, Task
 
@@ -38,6 +38,10 @@ class Kind(Enum):
     """A scalar as canonical text; may be missing. An empty text is a value."""
     SCALAR = auto()
     """Only looked at: compared, or asked whether it is there."""
+
+
+NUMERIC: Final = frozenset({Kind.NUMBER, Kind.SCORE, Kind.NUMERIC_FEATURE, Kind.EPOCH_TIME})
+"""Kinds that are JSON numbers; a header's text is taken for the number that it spells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class Layout:
 
 
 def build_layout(spec: StreamSpec, role: Role) -> Layout:
-    """The layout of a stream's records in a role. Raises ValueError for labels that are not declared."""
+    """The layout of a stream's records in a role. Raises ValueError for undeclared labels."""
     source = spec.source(role)
     if source is None:
         text = "the stream declares no labels"

@@ -53,7 +53,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """A batch as columns. Each of its offsets is in exactly one of `offsets`, `rejects`, `filtered`.
+    """A batch as columns. Each offset is in exactly one of `offsets`, `rejects` and `filtered`.
 
     Columns have one entry per row, rows are in the order of the records.
     """
@@ -66,10 +66,10 @@ class Decoded:
     """Finite; NaN only in features, where one is missing."""
     texts: Mapping[str, Texts]
     instances: Texts | None
-    """The splitting field's value of each row, never missing; None for a stream that is not split."""
+    """The splitting field's value of each row, never missing; None for an unsplit stream."""
     rejects: tuple[Reject, ...]
     filtered: tuple[int, ...]
-    """Offsets of records that are not this stream's, or in a shared topic not of this role."""
+    """Offsets of records that are not this stream's, or in a shared topic not this role's."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -1,4 +1,4 @@
-"""Typed shapes for msgspec, made from the paths that a stream declares: only what is declared is decoded."""
+"""Typed shapes for msgspec, made from declared paths: only what is declared is decoded."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A type of JSON object, and what its fields are, in order: places of values, or objects themselves."""
+    """A type of JSON object, and its fields in order: places of values, or objects themselves."""
 
     type: type[msgspec.Struct]
     fields: tuple[FieldPath | Shape, ...]
 
     def columns(self, came: Sequence[Sequence[Any]]) -> dict[FieldPath, Sequence[Any]]:
-        """What is found at each place, None where nothing is, given the type's fields as columns."""
+        """What is found at each place, or None, given the type's fields as columns."""
         found: dict[FieldPath, Sequence[Any]] = {}
         for field, column in zip(self.fields, came, strict=True):
             if isinstance(field, FieldPath):

@@ -1,7 +1,8 @@
-"""Times as they are written in records, as microseconds since 1970: one by one, and a column at once.
+"""Times as records hold them, as microseconds since 1970: one by one, and a column at once.
 
-ISO 8601's extended form: a date, or a date and a time parted by T or a space, with hours and minutes, optionally
-seconds, optionally their fraction (cut off behind microseconds), optionally Z or an offset; without one it is UTC.
+ISO 8601's extended form: a date, or a date and a time parted by T or a space, with hours and
+minutes, optionally seconds, optionally their fraction (cut off behind microseconds), optionally Z
+or an offset; without one it is UTC.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _MICROS_PER: Final[dict[Unit, int]] = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
 def parse_iso(text: str) -> Micros | None:
-    """The moment, or None if the text is no such time. May lie before FIRST_TIME or behind LAST_TIME."""
+    """The moment, or None if the text is no such time. May lie outside FIRST_TIME to LAST_TIME."""
     match = _ISO.fullmatch(text)
     if match is None:
         return None
@@ -121,7 +122,7 @@ def _weights(form: re.Match[str], length: int) -> Floats:
 
 
 def parse_epoch(number: float, unit: Unit) -> Micros:
-    """The moment that a finite number of units since 1970 is; a float to the nearest microsecond."""
+    """The moment this many units after 1970 (finite); a float to the nearest microsecond."""
     if isinstance(number, int):
         return number // 1_000 if unit == "ns" else number * _MICROS_PER[unit]
     scaled = number * 1e-3 if unit == "ns" else number * _MICROS_PER[unit]

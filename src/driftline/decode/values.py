@@ -1,6 +1,7 @@
 """The rules: what one JSON value may be in a field of some kind, and what becomes of it.
 
-These functions are the definition. The fast way over columns must agree with them, or leave a record to them.
+These functions are the definition. The fast way over columns agrees with them, or leaves the record
+to them.
 """
 
 from __future__ import annotations
@@ -30,19 +31,16 @@ _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 def id_text(column: Column, value: object) -> str:
     """An id as text: 7, 7.0 and "7" are one id."""
-    match value:
-        case bool():
-            _wrong(RejectCode.ID_TYPE, column, value, "a text or a whole number")
-        case str() | int():
-            return checked_text(column, canonical(value))
-        case float() if value.is_integer() and abs(value) <= _LARGEST_EXACT:
-            return canonical(value)
-        case _:
-            _wrong(RejectCode.ID_TYPE, column, value, "a text or a whole number")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        _wrong(RejectCode.ID_TYPE, column, value, "a text or a whole number")
+    # Beyond 2^53 a float's digits are not those that were meant.
+    if isinstance(value, float) and not (value.is_integer() and abs(value) <= _LARGEST_EXACT):
+        _wrong(RejectCode.ID_TYPE, column, value, "a text or a whole number")
+    return checked_text(column, canonical(value))
 
 
 def class_text(column: Column, value: object) -> str:
-    """A class, a version, a category or a splitting value as canonical text: 1, 1.0 and "1" are one."""
+    """A class, version, category or splitting value as canonical text: 1, 1.0 and "1" are one."""
     if not isinstance(value, Scalar):
         _wrong(_code(column, "type"), column, value, "a text, a number or a boolean")
     return checked_text(column, canonical(value))
@@ -60,7 +58,7 @@ def checked_text(column: Column, text: str) -> str:
 
 
 def all_sound(texts: Sequence[str]) -> bool:
-    """Whether `checked_text` certainly takes every one of these; False may also mean: look closer."""
+    """Whether `checked_text` certainly takes all of these; False may also mean: look closer."""
     joined = "".join(texts)
     return (
         joined.isascii()
@@ -71,16 +69,14 @@ def all_sound(texts: Sequence[str]) -> bool:
 
 def number(column: Column, value: object) -> float:
     """A finite number; for a feature true and false are 1 and 0."""
-    match value:
-        case bool() if column.kind is not Kind.NUMERIC_FEATURE:
-            _wrong(_code(column, "type"), column, value, "a number")
-        case int() | float():
-            try:
-                return float(value)
-            except OverflowError:
-                _wrong(RejectCode.NON_FINITE, column, value, "a number below 1.8e308")
-        case _:
-            _wrong(_code(column, "type"), column, value, "a number")
+    if not isinstance(value, int | float):
+        _wrong(_code(column, "type"), column, value, "a number")
+    if isinstance(value, bool) and column.kind is not Kind.NUMERIC_FEATURE:
+        _wrong(_code(column, "type"), column, value, "a number")
+    try:
+        return float(value)
+    except OverflowError:
+        _wrong(RejectCode.NON_FINITE, column, value, "a number below 1.8e308")
 
 
 def score(column: Column, value: object) -> float:
