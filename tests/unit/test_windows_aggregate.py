@@ -7,7 +7,7 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.errors import StateError
@@ -29,6 +29,7 @@ def aggregate_of(values: list[float], at: list[int] | None = None) -> Aggregate:
     return aggregate
 
 
+@settings(deadline=None)
 @given(columns, cuts)
 def test_cuts_do_not_matter_to_the_byte(values: list[float], at: list[int]) -> None:
     """However a column is cut, down to single values, the stored state is the same."""
@@ -37,6 +38,7 @@ def test_cuts_do_not_matter_to_the_byte(values: list[float], at: list[int]) -> N
     assert aggregate_of(values, list(range(len(values)))).snapshot() == whole
 
 
+@settings(deadline=None)
 @given(columns)
 def test_what_is_restored_goes_on_as_if_nothing_had_happened(values: list[float]) -> None:
     """A snapshot holds all of the state."""
@@ -46,6 +48,7 @@ def test_what_is_restored_goes_on_as_if_nothing_had_happened(values: list[float]
     assert restored.snapshot() == aggregate_of(values).snapshot()
 
 
+@settings(deadline=None)
 @given(st.lists(moderate, max_size=60), st.integers(0, 60))
 def test_merging_parts_equals_the_whole(values: list[float], at: int) -> None:
     """Counts, extremes and quantiles agree exactly, moments to rounding."""
@@ -63,6 +66,7 @@ def test_merging_parts_equals_the_whole(values: list[float], at: int) -> None:
         assert left.variance == pytest.approx(whole.variance, rel=1e-9, abs=1e-4)
 
 
+@settings(deadline=None)
 @given(st.lists(moderate, min_size=1, max_size=60), st.floats(0.0, 1.0))
 def test_quantiles_are_within_one_per_cent(values: list[float], share: float) -> None:
     """A quantile is within 1 % of the value that has its rank."""
@@ -71,6 +75,7 @@ def test_quantiles_are_within_one_per_cent(values: list[float], share: float) ->
     assert abs(found - true) <= ACCURACY * abs(true)
 
 
+@settings(deadline=None)
 @given(st.lists(moderate, min_size=2, max_size=60))
 def test_moments_are_those_of_the_values(values: list[float]) -> None:
     """Mean and sample variance."""
@@ -85,6 +90,7 @@ def test_a_small_spread_around_a_large_level_keeps_its_digits() -> None:
     assert aggregate_of(values).variance == pytest.approx(statistics.variance(values), rel=1e-6)
 
 
+@settings(deadline=None)
 @given(st.lists(finite, min_size=1, max_size=40))
 def test_no_finite_value_breaks_the_moments(values: list[float]) -> None:
     """The largest floats neither overflow nor turn into NaN, and the state restores."""
@@ -95,6 +101,7 @@ def test_no_finite_value_breaks_the_moments(values: list[float]) -> None:
     assert Aggregate.restore(aggregate.snapshot()).snapshot() == aggregate.snapshot()
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(min_value=5e-324, allow_infinity=False), min_size=1, max_size=50))
 def test_a_value_alone_and_in_a_column_has_the_same_bucket(values: list[float]) -> None:
     """The scalar and the vector form agree, and the bucket holds the value."""
@@ -117,6 +124,7 @@ def test_the_state_is_bounded() -> None:
     assert aggregate.quantiles([0.0, 1.0]) == [-1e300, 1e300]
 
 
+@settings(deadline=None)
 @given(st.lists(moderate, min_size=1, max_size=40), moderate, st.integers(0, 39))
 def test_a_corrected_value_counts_instead_of_the_old(
     values: list[float], new: float, at: int

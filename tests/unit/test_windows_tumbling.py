@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.errors import StateError
@@ -58,6 +58,7 @@ rows = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(rows, st.integers(0, 40), st.integers(1, 30))
 def test_cuts_do_not_matter_to_the_byte(
     given_rows: list[tuple[float, int]], at: int, limit: int
@@ -169,6 +170,7 @@ def test_a_corrected_label_changes_its_window() -> None:
     assert windows.late == 2
 
 
+@settings(deadline=None)
 @given(rows, rows)
 def test_a_restored_instance_goes_on_as_if_nothing_had_happened(
     before: list[tuple[float, int]], after: list[tuple[float, int]]
