@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from driftline.model import SECOND, Direction, SignalKind
 from support.alert_scenes import (
     INSTANCE,
     START,
+    Told,
     adwin_alarms,
     alarm,
     coin,
@@ -29,13 +32,18 @@ from support.alert_scenes import (
     track,
 )
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from driftline.alerts.alert import AlertChange
+
 SEEDS = range(6)
 
 
 @pytest.mark.parametrize("direction", [Direction.UP, Direction.BOTH])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_step_is_one_alert_that_stays(seed: int, direction: Direction) -> None:
-    """A level that changed for good fires once, with the truth as its evidence, and does not end."""
+    """A level that changed for good fires once, with the truth as evidence, and does not end."""
     values = coin(steps((10_000, 0.1), (30_000, 0.2)), seed)
     told = run(track(direction), values, adwin_alarms(values))
     assert outline(told) == ["firing up"]
@@ -307,24 +315,21 @@ def test_neither_cuts_nor_restarts_change_anything(
     told = run(broken, values[:stop], [row for row in alarms if row < stop], cuts)
     again = track(Direction.BOTH)
     again.restore(broken.snapshot())
-    for begin, end in _pieces(stop, len(values), [row + 1 for row in alarms], cuts):
-        moments = times(len(values))[begin:end]
-        for change in again.extend({"": values[begin:end]}, moments):
-            told.append(type(told[0])(begin + (change.row or 0), change) if told else _fail())
-        if end - 1 in alarms:
-            told += [type(expected[0])(end - 1, one) for one in again.on_alarm(alarm(end - 1))]
-    strip = [(one.row, replace(one.change, row=None)) for one in told]
-    assert strip == [(one.row, replace(one.change, row=None)) for one in expected]
+    later = [row + 1 for row in alarms if row >= stop]
+    moments = times(len(values))
+    marks = sorted({stop, *later, *(cut for cut in cuts if stop < cut < len(values)), len(values)})
+    for begin, end in itertools.pairwise(marks):
+        for change in again.extend({"": values[begin:end]}, moments[begin:end]):
+            told.append(Told(begin + (change.row or 0), change))
+        if end in later:
+            told += [Told(end - 1, change) for change in again.on_alarm(alarm(end - 1))]
+    assert _without_rows(told) == _without_rows(expected)
     assert again.snapshot() == whole.snapshot()
 
 
-def _pieces(begin: int, end: int, *ends: list[int]) -> list[tuple[int, int]]:
-    marks = sorted({one for some in ends for one in some if begin < one < end} | {begin, end})
-    return list(zip(marks, marks[1:], strict=False))
-
-
-def _fail() -> None:
-    pytest.fail("an end without a beginning")
+def _without_rows(told: list[Told]) -> list[tuple[int, AlertChange]]:
+    """A change's own row depends on where a call began; the row in the whole does not."""
+    return [(one.row, replace(one.change, row=None)) for one in told]
 
 
 def test_what_moved_with_it_is_measured_across_the_moment() -> None:
@@ -355,7 +360,7 @@ def test_what_moved_is_known_also_after_its_own_alert() -> None:
     assert shift.effect_size == pytest.approx(1, abs=0.1)
 
 
-def shares(seed: int) -> dict[str, np.ndarray]:
+def shares(seed: int) -> dict[str, NDArray[np.float64]]:
     rng = np.random.default_rng(seed)
     before = rng.choice(4, 6_000, p=[0.4, 0.3, 0.2, 0.1])
     after = rng.choice(4, 2_000, p=[0.4, 0.05, 0.2, 0.35])

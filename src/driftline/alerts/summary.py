@@ -67,16 +67,21 @@ def clean(name: str) -> str:
     return printable if len(printable) <= NAME_LENGTH else printable[: NAME_LENGTH - 1] + "…"
 
 
-def levels(values: list[float], signal: str, kind: SignalKind) -> list[str]:
+def levels(
+    values: list[float], signal: str, kind: SignalKind, *, like: list[float] | None = None
+) -> list[str]:
     """Levels of one signal as a person writes them: with as many digits as tell them apart.
 
     Shares are in percent, a label delay in the largest unit that fits, all else in its own unit.
+    `like` gives other levels to take the number of digits from.
     """
+    like = like or values
     if signal == "label_delay":
-        return _durations(values)
+        return _durations(values, like)
     if kind is SignalKind.UNBOUNDED:
-        return _numbers(values)
-    return [f"{text} %" for text in _rounded([100 * value for value in values], least=1)]
+        return _numbers(values, like)
+    percent = [100 * value for value in like]
+    return [f"{text} %" for text in _rounded([100 * value for value in values], percent, 1)]
 
 
 def _moved(change: AlertChange) -> str:
@@ -97,15 +102,19 @@ def _past(moved: str) -> str:
 
 def _now(change: AlertChange) -> str:
     """Where the level went from there, if it went anywhere."""
-    if change.evidence.now is None:
+    evidence = change.evidence
+    if evidence.now is None:
         return ""
-    return "now " + levels([change.evidence.now.mean], change.signal, change.kind)[0] + ", "
+    told = [evidence.before.mean, evidence.after.mean]
+    (level,) = levels([evidence.now.mean], change.signal, change.kind, like=told)
+    return f"now {level}, "
 
 
 def _recovered(change: AlertChange) -> str:
     evidence = change.evidence
     now = evidence.now or evidence.before
-    at, reference = levels([now.mean, evidence.before.mean], change.signal, change.kind)
+    told = [evidence.before.mean, evidence.after.mean]
+    at, reference = levels([now.mean, told[0]], change.signal, change.kind, like=told)
     near = abs(now.mean - evidence.before.mean) <= abs(evidence.absolute_change) / 2
     verb = "is back at" if near else "is at"
     return f"{verb} {at} (reference {reference}) since {moment(now.first_at, evidence)}"
@@ -131,27 +140,30 @@ def moment(at: Micros, evidence: Evidence) -> str:
     return f"{when:%Y-%m-%d %H:%M} UTC"
 
 
-def _durations(seconds: list[float]) -> list[str]:
-    largest = max(map(abs, seconds))
+def _durations(seconds: list[float], like: list[float]) -> list[str]:
+    largest = max(map(abs, like))
     size, unit = next(((size, unit) for least, size, unit in _UNITS if largest >= least), (1, " s"))
-    return [f"{text}{unit}" for text in _rounded([one / size for one in seconds], least=1)]
+    scaled = [one / size for one in like]
+    return [f"{text}{unit}" for text in _rounded([one / size for one in seconds], scaled, 1)]
 
 
-def _numbers(values: list[float]) -> list[str]:
-    largest = max(map(abs, values))
-    if largest != 0 and not 1e-4 <= largest < 1e15:  # noqa: PLR2004 - beyond, powers of ten read better
+def _numbers(values: list[float], like: list[float]) -> list[str]:
+    largest = max(map(abs, like))
+    # Beyond these, powers of ten read better.
+    if largest != 0 and not 1e-4 <= largest < 1e15:  # noqa: PLR2004
         return [f"{value:.4g}" for value in values]
-    return _rounded(values, least=2 - _magnitude(largest))
+    return _rounded(values, like, 2 - _magnitude(largest))
 
 
-def _rounded(values: list[float], *, least: int) -> list[str]:
-    """The values with `least` decimals (negative: tens, hundreds), more if they differ little."""
-    spread = max(values) - min(values)
-    decimals = least if spread == 0 else max(least, min(1 - _magnitude(spread), least + 6))
+def _rounded(values: list[float], like: list[float], least: int) -> list[str]:
+    """The values with `least` decimals (negative: tens, hundreds), more if `like` differ little."""
+    spread = max(like) - min(like)
+    decimals = max(least, min(-_magnitude(spread), least + 8)) if spread else least
     texts = [f"{round(value, decimals):,.{max(decimals, 0)}f}" for value in values]
     whole = all("." in text and not text.partition(".")[2].strip("0") for text in texts)
     return [text.partition(".")[0] for text in texts] if whole else texts
 
 
 def _magnitude(value: float) -> int:
-    return math.floor(math.log10(abs(value))) if value else 0
+    # A thousandth that rounding left a little short is still a thousandth.
+    return math.floor(math.log10(abs(value)) + 1e-6) if value else 0
