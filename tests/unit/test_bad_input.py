@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import pytest
@@ -82,6 +82,17 @@ def test_all_bad_inputs_at_once_are_refused_one_by_one() -> None:
         decoded = decode(*batch)
         assert [each.code for each in decoded.rejects] == [each.code for each in bad]
         assert len(decoded) == len(bad)
+
+
+def test_a_character_cut_over_two_records_is_bad_in_both() -> None:
+    """Records are checked apart, although they are decoded together."""
+    record = good("loan", Role.PREDICTIONS)
+    assert record.value is not None
+    first = replace(record, value=record.value + b"\xc3")
+    second = replace(record, value=b"\xb6" + record.value)
+    decoded = decode(record, first, second, record)
+    assert [each.code for each in decoded.rejects] == [RejectCode.BAD_UTF8] * 2
+    assert len(decoded) == 2
 
 
 def test_a_bomb_is_found_among_records_without_brackets() -> None:

@@ -8,7 +8,14 @@ import msgspec
 import numpy as np
 from msgspec.structs import astuple
 
-from driftline.decode.envelope import MAX_DEPTH, MAX_VALUE, UNDECODABLE, is_plain, maybe_deep
+from driftline.decode.envelope import (
+    MAX_DEPTH,
+    MAX_VALUE,
+    UNDECODABLE,
+    is_plain,
+    is_utf8,
+    maybe_deep,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,8 +36,8 @@ def decode_bodies(
     What is larger than allowed or no UTF-8 is left out; what is nested too deep may be among it.
     """
     plain = [body or b"" for body in bodies]
-    joined = b"".join(plain)
-    if not joined.isascii() or max(map(len, plain)) > MAX_VALUE:
+    # A line break between them keeps the halves of a cut character from making one.
+    if max(map(len, plain)) > MAX_VALUE or not is_utf8(b"\n".join(plain)):
         plain = [body if is_plain(body) else b"" for body in plain]
     decode = msgspec.json.Decoder(shape.type).decode
     columns: list[list[Any]] = [[] for _ in shape.fields]

@@ -56,6 +56,11 @@ def is_plain(value: bytes | None) -> bool:
     """Whether all that `open_value` checks before the JSON itself is right."""
     if not value or len(value) > MAX_VALUE or maybe_deep(value):
         return False
+    return is_utf8(value)
+
+
+def is_utf8(value: bytes) -> bool:
+    """Whether the bytes are UTF-8 text."""
     if value.isascii():
         return True
     try:
