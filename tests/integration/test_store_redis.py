@@ -231,6 +231,7 @@ async def test_a_large_checkpoint_whose_writer_died_is_finished_by_whoever_comes
     plan = build_plan(large(1, 2))
     assert len(plan.parts) > 2
     raw.hset(KEYS.of(CHURN, "staged:x"), mapping=dict(enumerate(plan.parts)))
+    raw.expire(KEYS.of(CHURN, "staged:x"), 60)
     state = [KEYS.of(CHURN, "state")]
     for source in scripts.ALL:
         raw.script_load(source.source)
