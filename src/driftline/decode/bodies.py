@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from driftline.decode.shapes import Shape
 
+_PIECE: Final = 1 << 15
 _BLOCK: Final = 256
 """Records decoded at a time: few enough that they are still in the processor's cache after."""
 
@@ -58,11 +59,18 @@ def decode_bodies(
 def maybe_deep_rows(bodies: Sequence[bytes | None]) -> NDArray[np.bool_]:
     """Which of these objects may be nested too deep."""
     plain = [body or b"" for body in bodies]
-    # "[" and "{" differ in one bit. Each object holds one at least, so few more cannot nest deep.
-    opening = (np.frombuffer(b"".join(plain), np.uint8) | np.uint8(0x20)) == ord("{")
-    if np.count_nonzero(opening) < len(plain) + MAX_DEPTH:
+    # Each object opens one bracket at least, so few more than that cannot nest deep.
+    if _openings(b"".join(plain)) < len(plain) + MAX_DEPTH:
         return np.zeros(len(plain), np.bool_)
     return np.array([maybe_deep(body) for body in plain], np.bool_)
+
+
+def _openings(text: bytes) -> int:
+    """How many brackets and braces are opened, if only within texts."""
+    characters = np.frombuffer(text, np.uint8)
+    pieces = (characters[at : at + _PIECE] for at in range(0, len(text), _PIECE))
+    # "[" and "{" differ in this bit alone.
+    return sum(int(np.count_nonzero((piece | np.uint8(0x20)) == ord("{"))) for piece in pieces)
 
 
 def _decode_singly(
