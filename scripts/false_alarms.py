@@ -3,7 +3,7 @@
 
     python scripts/false_alarms.py                 # all, some ten minutes
     python scripts/false_alarms.py adwin ddm       # some
-    python scripts/false_alarms.py --river         # River's own defaults instead of the shipped ones
+    python scripts/false_alarms.py --river         # River's own defaults, not the shipped ones
 
 False alarms are counted on stationary series (standard normal values, watched as an unbounded
 signal; Bernoulli values with p = .1 and .3, watched as a binary one), each cut into runs of 100,000

@@ -134,7 +134,7 @@ class HddmASpec(DetectorSettings):
     binary_only: ClassVar[bool] = True
 
     kind: Literal["hddm-a"]
-    drift_confidence: Share = 0.001
+    drift_confidence: Share = 0.0005
     warning_confidence: Share = 0.005
     two_sided_test: bool = False
     """Alarm on a falling error rate too."""
