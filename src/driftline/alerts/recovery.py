@@ -50,11 +50,11 @@ class Recovery:
         if self.count < SETTLING:
             self.level = (self.level * self.count + mean * count) / (self.count + count)
             self.count += count
-        half = self.half
-        # A spread of nothing would make any one block decide alone; a thousandth of the shift is as
-        # good as nothing.
-        variance = max(self.variance, half * half * 1e-6)
-        self.score += count * half * (self.reference + half / 2 - mean) / variance
+        half = self.half or 5e-324
+        # All in units of half the shift, so that no scale overflows. A spread of nothing would make
+        # any one block decide alone; a thousandth of the shift is as good as nothing.
+        variance = max(self.variance / half / half, 1e-6)
+        self.score += count * (0.5 - (mean - self.reference) / half) / variance
         self.score = max(self.score, 0.0)
         self.back = self.back + count if self.score > 0 else 0
         return self.recovered

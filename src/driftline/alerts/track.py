@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from driftline.alerts.alert import Alert, AlertChange, Status
-from driftline.alerts.evidence import REAL, Evidence, Shift, statistic
+from driftline.alerts.evidence import Evidence, Shift
 from driftline.alerts.identity import Fingerprint
 from driftline.alerts.lifecycle import Reason
 from driftline.alerts.moved import shift_across
-from driftline.alerts.recovery import SETTLING, Recovery
+from driftline.alerts.recovery import SETTLING
 from driftline.alerts.ring import BLOCK, Ring
-from driftline.alerts.split import Finding, find_change, find_split
+from driftline.alerts.split import Finding, find_change
 from driftline.alerts.state import Ended, TrackState, decode_state, encode_state
+from driftline.alerts.weighing import (
+    begin_test,
+    leads_back,
+    lies_beyond,
+    present_level,
+    refresh,
+    settled_elsewhere,
+    take_in,
+)
 from driftline.model import Direction, SignalKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from driftline.alerts.blocks import Blocks, Floats, Ints
-    from driftline.alerts.evidence import Sample
     from driftline.config.watches import Watch
     from driftline.model import Alarm, InstanceKey, Micros
 
-MOVED: Final = 0.25
-"""A firing alert is told again when its level moved by this share of the shift last told of."""
 LONGEST_ECHO: Final = 20_000
 """For at most so many values after a recovery a detector's late alarm belongs to the alert that
 ended."""
@@ -181,7 +186,7 @@ class SignalTrack:
         ended = self._ended
         if ended is None or ended.held is None:
             return None
-        finding = self._settled(ended)
+        finding = settled_elsewhere(self._ring, self._series_row(ended.indicator), ended.reference)
         if finding is None:
             return None
         self._ended = replace(ended, held=None)
@@ -208,26 +213,11 @@ class SignalTrack:
         if ended is None:
             return finding
         same = self._series[finding.row] == ended.indicator
-        if finding.real and not (same and _leads_back(finding, ended.reference)):
+        if finding.real and not (same and leads_back(finding, ended.reference)):
             return finding
         if finding.real:
             self._ring.mark = finding.boundary
-        return self._settled(ended)
-
-    def _settled(self, ended: Ended) -> Finding | None:
-        """Whether the level since the recovery is after all another one than the reference."""
-        row, mark = self._series_row(ended.indicator), self._ring.mark
-        level = self._ring.sample(row, mark)
-        if level is None or statistic(ended.reference, level) < REAL:
-            return None
-        return Finding(
-            row=row,
-            boundary=mark,
-            real=True,
-            before=ended.reference,
-            after=level,
-            change_at=self._ring.boundary_at(mark),
-        )
+        return settled_elsewhere(self._ring, self._series_row(ended.indicator), ended.reference)
 
     def _hold(self, alarm: Alarm, incarnation: str) -> None:
         """Keep an alarm that seems to be of the way back, in case the level settles elsewhere."""
@@ -273,7 +263,7 @@ class SignalTrack:
                 change_at=finding.change_at,
                 direction=finding.direction,
             ),
-            recovery=self._test(finding),
+            recovery=begin_test(self._ring, finding),
             told=finding.after.mean,
         )
         alert.hear(alarm, incarnation)
@@ -281,82 +271,21 @@ class SignalTrack:
         self._alert = alert
         return self._tell(alert, at, row=row)
 
-    def _test(self, finding: Finding) -> Recovery:
-        """The recovery test from here on, fed with whole blocks: the unfinished one is to come."""
-        known = self._ring.blocks[finding.boundary :]
-        sample = known.merged(finding.row) if len(known) else None
-        variance = (finding.before.sd * finding.before.sd + finding.after.sd * finding.after.sd) / 2
-        shift = finding.after.mean - finding.before.mean
-        if finding.real:
-            return Recovery(
-                reference=finding.before.mean,
-                variance=variance,
-                shift=shift,
-                count=sample.count if sample else 0,
-                level=sample.mean if sample else finding.after.mean,
-            )
-        # An alarm that the ring does not confirm is tested against twice the least shift that it
-        # would have confirmed: against next to nothing nothing would ever be decided.
-        shares = 1 / finding.before.count + 1 / finding.after.count
-        least = 2 * math.sqrt(REAL * variance * shares)
-        shift = math.copysign(max(abs(shift), least), shift)
-        return Recovery(
-            reference=finding.before.mean,
-            variance=variance,
-            shift=shift,
-            count=SETTLING,
-            level=finding.before.mean + shift,
-        )
-
     # Living.
 
     def _hear(self, alert: Alert, alarm: Alarm, incarnation: str) -> list[AlertChange]:
-        finding = self._look(alert)
-        if finding is not None and _beyond(alert, finding):
+        finding = present_level(
+            self._ring, self._series_row(alert.indicator), alert.evidence.before
+        )
+        if finding is not None and lies_beyond(alert, finding):
             ended = self._recover(alarm.trigger.at, row=None, finding=finding)
             if not self._counts(finding.direction):
                 return [ended]
             return [ended, self._open(finding, alarm, incarnation, at=alarm.trigger.at)]
         news = alert.hear(alarm, incarnation)
         if finding is not None:
-            news |= self._weigh(alert, finding)
+            news |= take_in(self._ring, alert, finding)
         return [self._tell(alert, alarm.trigger.at)] if news else []
-
-    def _look(self, alert: Alert) -> Finding | None:
-        """Where the level stands now, against the reference: since its latest real shift."""
-        row = self._series_row(alert.indicator)
-        split = find_split(self._ring, row=row)
-        real = split is not None and split.statistic >= REAL
-        boundary = split.boundary if split is not None and real else self._ring.mark
-        level = self._ring.sample(row, boundary)
-        if level is None:
-            return None
-        return Finding(
-            row=row,
-            boundary=boundary,
-            real=real,
-            before=alert.evidence.before,
-            after=level,
-            change_at=self._ring.boundary_at(boundary),
-        )
-
-    def _weigh(self, alert: Alert, finding: Finding) -> bool:
-        """Take the present level into the evidence; True if it is worth telling."""
-        evidence, level = alert.evidence, finding.after
-        reference = evidence.before.mean
-        if not finding.real:
-            _refresh(alert, level)
-            return False
-        if alert.sign * (level.mean - evidence.after.mean) > 0:
-            alert.recovery = self._test(finding)
-            alert.evidence = replace(evidence, after=level, now=None)
-        else:
-            until_now = self._ring.sample(finding.row, self._ring.mark, finding.boundary)
-            _refresh(alert, until_now)
-            alert.evidence = replace(alert.evidence, now=level)
-        self._ring.mark = finding.boundary
-        far = abs(level.mean - reference) >= abs(alert.told - reference) / 2
-        return far and abs(level.mean - alert.told) >= MOVED * abs(alert.told - reference)
 
     def _recover(
         self, at: Micros, *, row: int | None, finding: Finding | None = None
@@ -367,7 +296,7 @@ class SignalTrack:
         boundary = (
             self._ring.boundary_back(alert.recovery.back) if finding is None else finding.boundary
         )
-        _refresh(alert, self._ring.sample(series, self._ring.mark, boundary))
+        refresh(alert, self._ring.sample(series, self._ring.mark, boundary))
         alert.evidence = replace(alert.evidence, now=self._ring.sample(series, boundary))
         # The alarm of the way back may have come before the recovery was certain.
         on_the_way = alert.rows - alert.latest_rows <= alert.recovery.back < alert.rows
@@ -420,26 +349,3 @@ class SignalTrack:
             msg = f"{self._watch.signal}: no alert lives"
             raise RuntimeError(msg)
         return self._alert
-
-
-def _leads_back(finding: Finding, reference: Sample) -> bool:
-    """Whether the later level lies no further from the reference than the earlier one."""
-    before, after = finding.before.mean, finding.after.mean
-    return abs(after - reference.mean) <= abs(before - reference.mean)
-
-
-def _beyond(alert: Alert, finding: Finding) -> bool:
-    """Whether the level now lies on the other side of the reference by a real shift."""
-    gap = alert.sign * (finding.after.mean - finding.before.mean)
-    return gap < 0 and statistic(finding.before, finding.after) >= REAL
-
-
-def _refresh(alert: Alert, level: Sample | None) -> None:
-    """A better estimate, from more values, of the level that the evidence shows last."""
-    evidence = alert.evidence
-    if level is None:
-        return
-    if evidence.now is not None:
-        alert.evidence = replace(evidence, now=level)
-    elif alert.sign * (level.mean - evidence.before.mean) > 0:
-        alert.evidence = replace(evidence, after=level)
