@@ -1,5 +1,4 @@
-"""How far event time has come: a watermark made from the readers' progress messages, and from
-nothing else.
+"""How far event time has come: a watermark from the readers' progress, and nothing else.
 
 Each source partition has a clock: its newest event time, or, once its reader had caught up, that
 time plus what has

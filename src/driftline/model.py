@@ -1,7 +1,9 @@
 """The values that every part of driftline speaks of. They hold no behaviour beyond their own names.
 
-Times are event times as whole microseconds since the Unix epoch, UTC (`Micros`): columns of them are int64 arrays,
-and integer arithmetic keeps a run exactly repeatable. They become `datetime` where people read them.
+Times are event times as whole microseconds since the Unix epoch, UTC (`Micros`): columns of them
+are int64 arrays,
+and integer arithmetic keeps a run exactly repeatable. They become `datetime` where people read
+them.
 """
 
 from __future__ import annotations
@@ -75,7 +77,8 @@ class SourcePartition:
     topic: str
     partition: int
     incarnation: str = ""
-    """The topic's id: a topic that was deleted and made again is another source, whose offsets start anew."""
+    """The topic's id: a topic that was deleted and made again is another source, whose offsets
+    start anew."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -107,7 +110,8 @@ class Trigger:
     id: str
     """The prediction's id in that record."""
     at: Micros
-    """Its event time. For a signal that needs the truth the record is the label's, the time the prediction's."""
+    """Its event time. For a signal that needs the truth the record is the label's, the time the
+    prediction's."""
 
 
 @dataclass(frozen=True, slots=True)

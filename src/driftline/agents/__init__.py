@@ -1,1 +1,1 @@
-"""The agents: what each role does with the batches that the transport hands it. The edge is thin."""
+"""The agents: what each role does with the batches that the transport hands it."""

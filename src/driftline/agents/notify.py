@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class Notifier:
-    """Logs alert events (a `BatchListener`); revisions not above the last one seen are passed over."""
+    """Logs alert events (a `BatchListener`), each revision once."""
 
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from driftline.config.credentials import fetch_secret
@@ -18,6 +17,7 @@ from driftline.transport.address import KafkaAddress, Sasl, Tls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from driftline.config.credentials import Secret
     from driftline.config.deployment import Deployment
@@ -29,11 +29,12 @@ TOKEN_LIFETIME_SECONDS: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """Where a deployment's servers are. `kafka_embedded`: topics appear when they are first named."""
+    """Where a deployment's servers are."""
 
     kafka: KafkaAddress
     redis: RedisAddress
     kafka_embedded: bool = False
+    """Its topics appear when they are first named."""
 
 
 def find_connections(deployment: Deployment, environ: Mapping[str, str]) -> Connections:

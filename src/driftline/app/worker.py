@@ -123,9 +123,9 @@ class Worker:
             self._serve_metrics(stack)
             apps = self._apps(store, producer, admin)
             for app in apps:
-                # Last in, first out: the monitor stops before the store is closed.
+                # Last in, first out: the readers stop before the monitor, and it before the store.
                 stack.push_async_callback(app.stop)
-                await app.start()
+            await asyncio.gather(*(app.start() for app in apps))
             log.info("worker_started", id=self._id, roles=[role.value for role in self._roles])
             ready()
             await self._until_the_end(store, apps)

@@ -110,7 +110,9 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Passage:
-    """What became of a range of offsets for one stream in one role; what is not named here became a row."""
+    """What became of a range of offsets for one stream in one role; what is not named here became a
+    row.
+    """
 
     stream: str
     role: Role
@@ -126,7 +128,8 @@ class Passage:
 class Progress:
     """How far a reader has come in one source partition: the log's clock.
 
-    Appended to every events partition behind the rows of a batch, and at least every few seconds without any.
+    Appended to every events partition behind the rows of a batch, and at least every few seconds
+    without any.
     """
 
     source: SourcePartition

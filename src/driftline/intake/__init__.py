@@ -1,4 +1,4 @@
-"""The first hop: a batch of one source partition becomes messages of the events log, and rejects."""
+"""The first hop: a source's batch becomes messages of the events log, and rejects."""
 
 from driftline.intake.reading import Reading, Refused, SourceRange, TopicReader
 

@@ -1,4 +1,4 @@
-"""The join: predictions wait for their labels, and what becomes of each has a name and a counter."""
+"""The join: predictions wait for their labels; what becomes of each has a name and a counter."""
 
 from driftline.join.entries import Entry, EntryKind
 from driftline.join.join import Join, JoinDelta, JoinTotals, Outcome, Revision

@@ -52,14 +52,16 @@ _decoder: Final = msgspec.msgpack.Decoder(Entry)
 
 
 def encode_entry(entry: Entry) -> bytes:
-    """The entry as it is stored: its group's number as four bytes, then the entry as
-    MessagePack.
-    """
+    """The entry as it is stored: its group's number as four bytes, then MessagePack."""
     return _GROUP.pack(entry.group) + _encoder.encode(entry)
 
 
 def decode_entry(blob: bytes) -> Entry:
-    """The inverse of `encode_entry`; StateError for anything else."""
+    """The inverse of `encode_entry`.
+
+    Raises:
+        StateError: the blob is no entry.
+    """
     try:
         return _decoder.decode(memoryview(blob)[_GROUP.size :])
     except (msgspec.DecodeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Entries that expire together: the join's bookkeeping is by group, so that expiry never walks over ids."""
+"""Entries that expire together: the join keeps its books by group, and never walks over ids."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEVER: Final[Micros] = 1 << 62
 
 
 class Group(msgspec.Struct, array_like=True):
-    """How many entries of each kind a group holds, and the time before which all their events lie."""
+    """How many entries of each kind a group holds, and the time by which its events end."""
 
     ends: Micros
     waiting: int = 0
@@ -43,7 +43,7 @@ class GroupsState(msgspec.Struct, array_like=True):
 
 
 class Groups:
-    """The groups of one join, by number. A group covers a span of event time and is limited in size."""
+    """The groups of one join, by number: each covers a span of time, and is limited in size."""
 
     def __init__(self, *, horizon: Micros, max_waiting: int) -> None:
         self._limit(horizon, max_waiting)

@@ -1,9 +1,9 @@
 """Joins predictions with their delayed labels by id, by event time alone.
 
 Whether a pair may join is decided by the two event times and the horizon, never by whether an entry
-still happens to exist; when an entry expires is decided by the watermark. So the result is a function
-of the log, and an entry that is no longer in memory (it is fetched), or still in the store though
-expired (it is ignored), makes no difference.
+still happens to exist; when an entry expires is decided by the watermark. So the result is a
+function of the log, and an entry that is no longer in memory (it is fetched), or still in the store
+though expired (it is ignored), makes no difference.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ class _State(msgspec.Struct, array_like=True):
 class Join:
     """The join of one instance.
 
-    Holds recent entries in memory; `unknown` says which ids of a message must be looked up in the store first.
+    Holds recent entries in memory; `unknown` says which ids of a message are to be looked up in the
+    store before.
     """
 
     def __init__(self, *, horizon: Micros, max_waiting: int) -> None:
@@ -154,7 +155,7 @@ class Join:
     def on_predictions(
         self, rows: Rows, found: Mapping[str, Entry]
     ) -> tuple[list[int], list[Outcome]]:
-        """Take in predictions; return the rows that are new, and the pairs that early labels completed."""
+        """Take in predictions; return the rows that are new, and pairs that early labels made."""
         fresh: list[int] = []
         outcomes: list[Outcome] = []
         partition = rows.source.partition
@@ -199,7 +200,8 @@ class Join:
                 if at - entry.at > self._groups.horizon:
                     self.totals.orphaned += 1
                     continue
-                outcomes.append(self._complete(row, id_, entry, at, label, (partition, offset)))
+                truth = Entry(0, _EARLY, at, partition, offset, label=label)
+                outcomes.append(self._complete(row, id_, entry, truth))
             elif entry.label == label:
                 self.totals.duplicate_labels += 1
             else:
@@ -215,7 +217,7 @@ class Join:
         return outcomes, revisions
 
     def on_time(self, now: Micros) -> None:
-        """Event time has come to `now` (the watermark less the lateness allowed): let expire what is due."""
+        """Event time has come to `now`, the watermark less the lateness: expire what is due."""
         self._now = max(self._now, now)
         for number, group in self._groups.expire(self._now):
             self.totals.expired += group.waiting
@@ -238,29 +240,25 @@ class Join:
             return None
         return entry
 
-    def _complete(
-        self, row: int, id_: str, entry: Entry, at: Micros, label: Value, where: tuple[int, int]
-    ) -> Outcome:
+    def _complete(self, row: int, id_: str, entry: Entry, truth: Entry) -> Outcome:
         group = self._groups[entry.group]
         group.waiting -= 1
         group.joined += 1
+        joined = msgspec.structs.replace(entry, kind=_JOINED, version=None, label=truth.label)
+        self._put(id_, joined)
+        return self._outcome(row, id_, entry, truth)
+
+    def _outcome(self, row: int, id_: str, prediction: Entry, truth: Entry) -> Outcome:
         self.totals.joined += 1
-        self.totals.delay += at - entry.at
-        assert entry.prediction is not None  # noqa: S101 - a waiting entry has one
-        self._put(
-            id_,
-            Entry(
-                entry.group, _JOINED, entry.at, entry.partition, entry.offset,
-                entry.prediction, entry.score, None, label,
-            ),
-        )  # fmt: skip
+        self.totals.delay += truth.at - prediction.at
+        assert prediction.prediction is not None  # noqa: S101 - a prediction's entry has one
+        assert truth.label is not None  # noqa: S101 - a label's entry has one
         return Outcome(
-            row, id_, entry.at, at, entry.prediction, entry.score, entry.version, label, *where
-        )
+            row, id_, prediction.at, truth.at, prediction.prediction, prediction.score,
+            prediction.version, truth.label, truth.partition, truth.offset,
+        )  # fmt: skip
 
     def _complete_early(self, row: int, id_: str, early: Entry, made: Entry) -> Outcome:
-        self.totals.joined += 1
-        self.totals.delay += early.at - made.at
         joined = msgspec.structs.replace(made, group=early.group, version=None, label=early.label)
         self._groups[early.group].early -= 1
         if self._groups.expired_at(made.at, self._now):
@@ -269,12 +267,7 @@ class Join:
         else:
             self._groups.held -= 1
             self._hold(id_, joined)
-        assert made.prediction is not None  # noqa: S101 - a prediction's entry has one
-        assert early.label is not None  # noqa: S101 - an early entry is a label
-        return Outcome(
-            row, id_, made.at, early.at, made.prediction, made.score, made.version, early.label,
-            early.partition, early.offset,
-        )  # fmt: skip
+        return self._outcome(row, id_, made, early)
 
     def _orphan(self, early: Entry) -> None:
         """A label that waited is too far from its prediction after all."""

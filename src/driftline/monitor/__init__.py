@@ -1,3 +1,1 @@
-"""The monitor: what an instance knows, and how each message of the events log changes it. No I/O,
-no clock.
-"""
+"""The monitor: what an instance knows, and how each message of the log changes it. No I/O."""

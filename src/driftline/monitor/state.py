@@ -28,9 +28,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class InstanceCheckpoint:
-    """All that changed in one instance between two positions of the events log; applied whole or
-    not at all.
-    """
+    """All that changed in one instance between two positions of the log; applied whole or not."""
 
     instance: InstanceKey
     from_offset: int | None
@@ -58,10 +56,10 @@ class InstanceCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class PartitionCheckpoint:
-    """What one events partition knows for all its instances (clocks and books), and the position it
-    is safe to read on from.
+    """What an events partition knows for all its instances: clocks, books, and a position.
 
-    Written after the checkpoints of all its instances up to the same offset.
+    It is safe to read on from that position: this is written after the checkpoints of all its
+    instances up to the same offset.
     """
 
     partition: int

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from driftline.join import JoinTotals
-from driftline.monitor.head import RowBooks, VersionSeen
+from driftline.join import JoinTotals  # noqa: TC001 - msgspec reads it
+from driftline.monitor.head import RowBooks, VersionSeen  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
     from driftline.join import Join

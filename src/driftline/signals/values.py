@@ -27,7 +27,7 @@ LOG_LOSS_CLIP: Final = 1e-15
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """The values of a numeric signal: as many times and rows as values, in the order of the rows."""
+    """A numeric signal's values: as many times and rows as values, in the order of the rows."""
 
     values: Floats
     times: Ints
@@ -126,12 +126,16 @@ def _truth_values(
         return truth
     if signal == "loss":
         return _log_loss(np.array(scores, np.float64), truth)
+    return _distance(signal, np.array(predictions, np.float64), truth)
+
+
+def _distance(signal: str, predictions: Floats, truth: Floats) -> Floats | None:
     # A huge difference becomes infinite, which no detector is given: nothing to warn of here.
     with np.errstate(over="ignore", invalid="ignore"):
         if signal == "loss.absolute":
-            return np.abs(np.array(predictions, np.float64) - truth)
+            return np.abs(predictions - truth)
         if signal == "loss.squared":
-            return np.square(np.array(predictions, np.float64) - truth)
+            return np.square(predictions - truth)
     return None
 
 
