@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from driftline.transport.address import KafkaAddress
 from driftline.transport.app import BatchApp, build_app
 from driftline.transport.batches import DEFAULT_SETTINGS, BatchSettings, Start, TopicPartition
-from driftline.transport.faust_batches import PositionLostError
+from driftline.transport.positions import PositionLostError
 from driftline.transport.producer import OutgoingMessage, Producer
 from driftline.transport.topics import TopicAdmin
 from support.recorder import Recorder, until
@@ -188,7 +188,7 @@ async def test_an_error_while_taking_over_ends_the_app(
 async def test_after_a_kill_the_next_owner_starts_at_the_watermark(
     kit: Kit, make_topic: Callable[..., str], kafka: KafkaBroker | ExternalKafka
 ) -> None:
-    """A kill -9 gives the partition away after the session timeout, from the acknowledged prefix."""
+    """After kill -9 the session timeout gives the partition away, from the acknowledged prefix."""
     topic, group, recorder = make_topic("t"), kit.name("g"), Recorder()
     await kit.fill(topic, 60)
     process = await asyncio.create_subprocess_exec(
@@ -314,7 +314,7 @@ async def test_the_position_that_the_listener_asks_for_is_sought(
 async def test_a_start_policy_decides_where_nothing_is_committed_and_only_there(
     kit: Kit, make_topic: Callable[..., str]
 ) -> None:
-    """With latest it begins at the end, and stays there though the process dies before its first batch."""
+    """At the end with latest, it stays there though the process dies before its first batch."""
     topic, group, recorder = make_topic("t"), kit.name("g"), Recorder()
     await kit.fill(topic, 20)
     app = await kit.start(group, topic, recorder, start="latest")

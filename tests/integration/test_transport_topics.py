@@ -93,7 +93,11 @@ async def test_own_topics_are_made_with_the_settings_stated(
     """Made once, then found; retention, policy and partitions are what was asked for."""
     events, alerts, dead = (unique_name(name) for name in ("events", "alerts", "dead"))
     specs = own_topics(
-        events=events, alerts=alerts, dead_letters=dead, partitions=4, retention=timedelta(days=3)
+        events=events,
+        alerts=alerts,
+        dead_letters=dead,
+        partitions=4,
+        events_retention=timedelta(days=3),
     )
     admin = TopicAdmin(address)
     assert set((await admin.create(specs)).values()) == {Creation.CREATED}
@@ -136,7 +140,7 @@ async def test_a_topic_made_anew_has_another_id(
 ) -> None:
     """The id tells one life of a name from the next."""
     topic, admin = make_topic("t"), TopicAdmin(address)
-    before = (await admin.describe([topic]))[topic].topic_id
+    before = (await admin.wait_for([topic]))[topic].topic_id
     assert before
     client = AdminClient(address.librdkafka())
     await asyncio.to_thread(client.delete_topics([topic])[topic].result, 20)

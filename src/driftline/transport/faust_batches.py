@@ -44,7 +44,6 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode import Service
 
-from driftline.errors import DriftlineError
 from driftline.transport.batches import (
     BatchListener,
     BatchSettings,
@@ -55,6 +54,13 @@ from driftline.transport.batches import (
     TopicPartition,
 )
 from driftline.transport.lanes import Lanes
+from driftline.transport.positions import (
+    PositionLostError,
+    default_position,
+    known_commit,
+    moments,
+    refuse_beyond_end,
+)
 from driftline.transport.watermark import Watermark
 
 if TYPE_CHECKING:
@@ -74,16 +80,6 @@ records."""
 BOUNDS_AGE: Final = 1.0
 """Seconds for which the log's start and end, once asked, are taken as fresh."""
 BOUNDS_EVERY: Final = 5.0
-
-
-class PositionLostError(DriftlineError):
-    """A partition is not the one that was read before: its end lies below what was read of it."""
-
-    def __init__(self, tp: TopicPartition, position: int, now: int) -> None:
-        super().__init__(
-            f"{tp.topic}/{tp.partition} was read up to {position} and goes on at {now}: "
-            "it was made anew, or truncated"
-        )
 
 
 class Fetched(NamedTuple):
@@ -387,20 +383,17 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust ships no types
         async with asyncio.timeout(self.settings.assign_within.total_seconds()):
             logs = await self._in_thread(self._thread.logs(tps))
             answers = await self.listener.on_assigned(logs)
+            defaults = await self._default_positions(logs)
             positions = {
-                tp: position
-                for tp, position in answers.items()
-                if position is not None and tp in tps
+                tp: default if (asked := answers.get(tp)) is None else asked
+                for tp, default in defaults.items()
             }
-            positions |= await self._default_positions(
-                {tp: known for tp, known in logs.items() if tp not in positions}
-            )
-            _refuse_beyond_end(positions, logs)
+            refuse_beyond_end(positions, logs)
             await self._in_thread(self._thread.seek_all(positions))
         self._generation += 1
         self._bounds = {tp: (known.log_start, known.log_end) for tp, known in logs.items()}
         self._marks = {
-            tp: Watermark(position, self._generation, _still_true(logs[tp]))
+            tp: Watermark(position, self._generation, known_commit(logs[tp]))
             for tp, position in positions.items()
         }
         self._held.clear()
@@ -411,27 +404,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust ships no types
     async def _default_positions(
         self, logs: Mapping[TopicPartition, PartitionLog]
     ) -> dict[TopicPartition, int]:
-        positions = {}
-        moments = {}
-        for tp, known in logs.items():
-            start = self.app.starts[tp.topic]
-            if (committed := _still_true(known)) is not None:
-                positions[tp] = committed
-            elif known.committed is not None:
-                log.warning(
-                    "%s/%s: committed %s lies beyond the end %s; starting over",
-                    *tp,
-                    known.committed,
-                    known.log_end,
-                )
-                positions[tp] = known.log_start
-            elif isinstance(start, int):
-                moments[tp] = start // 1000
-                positions[tp] = known.log_end
-            else:
-                positions[tp] = known.log_start if start == "earliest" else known.log_end
-        if moments:
-            positions |= await self._in_thread(self._thread.offsets_at(moments))
+        starts = self.app.starts
+        positions = {
+            tp: default_position(tp, known, starts[tp.topic]) for tp, known in logs.items()
+        }
+        if by_time := moments(logs, starts):
+            positions |= await self._in_thread(self._thread.offsets_at(by_time))
         return positions
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
@@ -653,17 +631,3 @@ def _faust_settings(address: KafkaAddress, settings: BatchSettings) -> dict[str,
         "PartitionAssignor": Assignor,
         "Monitor": QuietMonitor,
     }
-
-
-def _refuse_beyond_end(
-    positions: Mapping[TopicPartition, int], logs: Mapping[TopicPartition, PartitionLog]
-) -> None:
-    for tp, position in positions.items():
-        if position > logs[tp].log_end:
-            raise PositionLostError(tp, position, logs[tp].log_end)
-
-
-def _still_true(known: PartitionLog) -> int | None:
-    """The committed offset; one beyond the log's end is of an earlier topic of that name."""
-    committed = known.committed
-    return committed if committed is not None and committed <= known.log_end else None
