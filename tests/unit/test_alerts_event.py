@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -202,3 +203,13 @@ def test_an_ended_alert_says_why() -> None:
     data = read_event(build_event("d", changes()[1]).value).data
     assert (data.status, data.reason) == ("resolved", Reason.WITHDRAWN)
     assert "no longer watched" in data.summary
+
+
+def test_the_documentation_lists_every_field() -> None:
+    """No field of the event is missing from the page that describes it, nor its description."""
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
+    schema = AlertEnvelope.model_json_schema()
+    for part in schema["$defs"].values():
+        for name, field in part.get("properties", {}).items():
+            assert f"| `{name}` |" in page
+            assert field["description"].replace("|", "&#124;") in page
