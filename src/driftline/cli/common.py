@@ -1,0 +1,105 @@
+"""What the commands share: the deployment they are about, and how they write."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from driftline.config.deployment import load_deployment
+from driftline.config.durations import parse_duration
+from driftline.config.settings import Settings, with_environment
+from driftline.errors import DeploymentError
+from driftline.logs import LogStyle, configure_logs, printable
+
+if TYPE_CHECKING:
+    from driftline.config.deployment import Deployment, Stream
+
+DeploymentOption: TypeAlias = Annotated[
+    Path,
+    typer.Option("--deployment", "-d", metavar="DIR", help="Where streams/, detectors/, config/ are."),
+]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Write JSON, for machines.")]
+
+PIPED_WIDTH: Final = 160
+"""Columns of a table that does not go to a terminal."""
+
+
+def load(directory: Path) -> Deployment:
+    """The deployment with the addresses of the environment; logs are then written as it says.
+
+    Raises:
+        DeploymentError: with every problem of the files and of the environment.
+    """
+    try:
+        deployment = load_deployment(directory)
+    except DeploymentError as error:
+        raise DeploymentError([*error.problems, *_environment_problems()]) from error
+    settings = with_environment(deployment.settings, os.environ)
+    configure_logs(_style(settings.logs.format), settings.logs.level)
+    return replace(deployment, settings=settings)
+
+
+def _environment_problems() -> tuple[Any, ...]:
+    try:
+        with_environment(Settings(), os.environ)
+    except DeploymentError as error:
+        return error.problems
+    return ()
+
+
+def _style(declared: str) -> LogStyle:
+    if declared == "auto":
+        return LogStyle.CONSOLE if sys.stderr.isatty() else LogStyle.JSON
+    return LogStyle(declared)
+
+
+def find_stream(deployment: Deployment, name: str) -> Stream:
+    """The stream of that name; wrong usage, with the nearest name, if there is none."""
+    stream = deployment.streams.get(name)
+    if stream is None:
+        near = get_close_matches(name, deployment.streams, n=1)
+        hint = (
+            f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(deployment.streams)}"
+        )
+        message = f"no stream '{printable(name)}' ({hint})"
+        raise typer.BadParameter(message, param_hint="STREAM")
+    return stream
+
+
+def read_duration(text: str) -> timedelta:
+    """A duration given on the command line; wrong usage if it is none."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def output() -> Console:
+    """Standard output for tables and text: as wide as the terminal, or wide enough for a file."""
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+    return Console(highlight=False, markup=False, width=width)
+
+
+def plain(value: object) -> Text:
+    """What came from data, as a cell: neither markup nor control characters have their way."""
+    return Text(printable(str(value)))
+
+
+def write_json(value: object) -> None:
+    """One JSON document, indented."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def write_json_line(value: object) -> None:
+    """One JSON document on one line."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
