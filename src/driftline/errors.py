@@ -46,3 +46,7 @@ class SupersededError(DriftlineError):
 
 class UnavailableError(DriftlineError):
     """A server that is needed (Kafka, Redis, an embedded one) is not there."""
+
+
+class OvertakenError(DriftlineError):
+    """Another worker has gone on with our partitions: what we hold in memory is out of date."""

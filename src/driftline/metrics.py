@@ -62,25 +62,24 @@ class Metrics:
         )
         self.lag = self._gauge(
             "lag_offsets",
-            "Offsets between a partition's end and what is committed.",
+            "Offsets between a partition's end and what is acknowledged.",
             "topic",
             "partition",
-        )
-
-        # The books: every offset passed is in one of them.
-        self.offsets = self._counter(
-            "offsets_total",
-            "Offsets passed by the monitor: applied, duplicate, dead_lettered, filtered,"
-            " suspended or gap.",
-            "stream",
-            "role",
-            "outcome",
         )
         self.gaps = self._counter(
             "gap_offsets_total",
             "Offsets that were never there to read, by cause.",
             "topic",
             "cause",
+        )
+
+        # The monitor's rows: every one is in one of them.
+        self.monitored = self._counter(
+            "rows_total",
+            "Rows passed by the monitor: applied, duplicate or redelivered.",
+            "stream",
+            "role",
+            "fate",
         )
 
         # The join.
@@ -116,27 +115,20 @@ class Metrics:
         )
 
         # Detectors and alerts.
-        self.unusable_values = self._counter(
-            "unusable_values_total",
-            "Values no detector can take (NaN, infinite).",
-            "stream",
-            "signal",
-        )
         self.alarms = self._counter(
             "alarms_total", "Alarms of detectors.", "stream", "signal", "profile"
         )
         self.alerts = self._counter(
             "alerts_total",
-            "Alert events published, by status: firing or resolved.",
+            "Alert events seen on the alerts topic, by status: firing or resolved.",
             "stream",
             "signal",
             "severity",
             "status",
         )
-        self.firing = self._gauge("firing_alerts", "Alerts that fire now.", "stream", "severity")
         self.alert_delay = self._histogram(
             "alert_delay_seconds",
-            "From the time Kafka has for the record that set an alert off to its publication.",
+            "From reading the record that set an alert off to reading its event.",
             SECONDS,
             "stream",
         )
@@ -152,9 +144,6 @@ class Metrics:
         )
         self.checkpoint_bytes = self._histogram(
             "checkpoint_bytes", "Size of one checkpoint.", BYTES
-        )
-        self.crashes = self._counter(
-            "crashes_total", "Times a role of this process ended in an error.", "role"
         )
         self.build = self._gauge(
             "build_info", "1, with the versions as labels.", "version", "river"

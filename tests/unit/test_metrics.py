@@ -63,6 +63,7 @@ def test_a_taken_port_is_said_by_name() -> None:
 def test_two_of_them_in_a_process_do_not_meet() -> None:
     """Each has a registry of its own, so that a test or a replay counts for itself."""
     one, other = Metrics(), Metrics()
-    one.crashes.labels(role="decode").inc()
-    assert other.registry.get_sample_value("driftline_crashes_total", {"role": "decode"}) is None
+    one.checkpoints.labels(result="applied").inc()
+    labels = {"result": "applied"}
+    assert other.registry.get_sample_value("driftline_checkpoints_total", labels) is None
     assert isinstance(other.registry, CollectorRegistry)

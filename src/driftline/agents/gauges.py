@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import structlog
 
-from driftline.alerts.event import read_event
 from driftline.clocks import BEFORE_ALL
 from driftline.model import SECOND
 
@@ -23,12 +22,24 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+LOOK_EVERY_SECONDS: Final = 5.0
+"""Summing over all instances takes microseconds for each: it is not done at each checkpoint."""
+
+Totals: TypeAlias = "Counter[tuple[str, ...]]"
+"""Counts that only rise, by the metric's name and its labels."""
+
 
 class Gauges:
-    """Counts what happens in the monitor role and logs each alarm and alert."""
+    """Counts what happens in the monitor role and logs each alarm."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        self._before: dict[int, Totals] = {}
+        self._looked_at = -LOOK_EVERY_SECONDS
+
+    def on_loaded(self, monitor: PartitionMonitor) -> None:
+        """A partition was taken over: what it had counted before is not ours to count."""
+        self._before[monitor.partition] = _totals(monitor)
 
     def on_effects(self, effects: Effects) -> None:
         """Alarms and alert events of one message."""
@@ -42,21 +53,24 @@ class Gauges:
                 profile=alarm.profile,
                 values_seen=alarm.values_seen,
             )
-        for event in effects.events:
-            alert = read_event(event.value).data
-            self._metrics.alerts.labels(
-                alert.stream, alert.signal, alert.severity.value, alert.status.value
-            ).inc()
 
     def on_checkpoint(self, monitor: PartitionMonitor, size: int) -> None:
         """A checkpoint of so many bytes is on its way: a good moment to look around."""
         self._metrics.checkpoint_bytes.observe(size)
+        now = perf_counter()
+        if now - self._looked_at < LOOK_EVERY_SECONDS:
+            return
+        self._looked_at = now
+        self._show_levels(monitor)
+        self._count_since(monitor)
+
+    def _show_levels(self, monitor: PartitionMonitor) -> None:
+        partition = str(monitor.partition)
         instances = Counter(instance.key.stream for instance in monitor.instances)
         suspended = Counter(key.stream for key in monitor.suspended)
         waiting: Counter[str] = Counter()
         for instance in monitor.instances:
             waiting[instance.key.stream] += instance.waiting
-        partition = str(monitor.partition)
         for stream in monitor.streams:
             self._metrics.instances.labels(stream, partition).set(instances[stream])
             self._metrics.suspended.labels(stream, partition).set(suspended[stream])
@@ -64,6 +78,20 @@ class Gauges:
             watermark = monitor.watermark(stream)
             if watermark > BEFORE_ALL:
                 self._metrics.watermark.labels(stream, partition).set(watermark / SECOND)
+
+    def _count_since(self, monitor: PartitionMonitor) -> None:
+        totals = _totals(monitor)
+        # prometheus_client names no common type with `labels`.
+        counters: dict[str, Any] = {
+            "rows": self._metrics.monitored,
+            "outcomes": self._metrics.outcomes,
+            "refused": self._metrics.refused_instances,
+        }
+        before = self._before.get(monitor.partition, Counter())
+        # An instance that was forgotten takes its counts along: those are no negative events.
+        for (name, *labels), count in (totals - before).items():
+            counters[name].labels(*labels).inc(count)
+        self._before[monitor.partition] = totals
 
     def on_stored(self, outcome: Outcome) -> None:
         """What became of one checkpoint."""
@@ -75,3 +103,17 @@ class Gauges:
         begun = perf_counter()
         yield
         self._metrics.checkpoint_seconds.observe(perf_counter() - begun)
+
+
+def _totals(monitor: PartitionMonitor) -> Totals:
+    """All that this partition ever counted."""
+    totals: Totals = Counter()
+    for instance in monitor.instances:
+        stream = instance.key.stream
+        for outcome, count in instance.outcomes.items():
+            totals["outcomes", stream, outcome] += count
+        for (role, fate), count in instance.row_fates.items():
+            totals["rows", stream, role, fate] += count
+    for stream in monitor.streams:
+        totals["refused", stream] += monitor.refused_rows(stream)
+    return totals

@@ -57,6 +57,7 @@ class MonitorRole:
             work = PartitionWork(
                 monitor, self._deployment, self._store, self._producer, self._gauges
             )
+            self._gauges.on_loaded(monitor)
             await work.publish(outbox)
             self._work[tp] = work
             starts[tp] = self._start(tp, place, monitor.stored_offset)

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from driftline.alerts.event import read_event
+from driftline.model import SECOND, to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from driftline.agents.clock import Clock
+    from driftline.alerts.schema import AlertData
+    from driftline.metrics import Metrics
     from driftline.transport.batches import IdleTick, PartitionLog, SourceBatch, TopicPartition
 
 log = structlog.get_logger(__name__)
@@ -19,7 +23,9 @@ log = structlog.get_logger(__name__)
 class Notifier:
     """Logs alert events (a `BatchListener`), each revision once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Clock, metrics: Metrics) -> None:
+        self._clock = clock
+        self._metrics = metrics
         self._seen: dict[str, int] = {}
 
     async def on_assigned(
@@ -47,6 +53,7 @@ class Notifier:
         if alert.revision <= self._seen.get(alert.alert_id, 0):
             return
         self._seen[alert.alert_id] = alert.revision
+        self._count(alert)
         log.info(
             "alert",
             status=alert.status.value,
@@ -57,6 +64,14 @@ class Notifier:
             alert_id=alert.alert_id,
             revision=alert.revision,
         )
+
+    def _count(self, alert: AlertData) -> None:
+        self._metrics.alerts.labels(
+            alert.stream, alert.signal, alert.severity.value, alert.status.value
+        ).inc()
+        if alert.seen_at is not None:
+            delay = (self._clock() - to_micros(alert.seen_at)) / SECOND
+            self._metrics.alert_delay.labels(alert.stream).observe(max(delay, 0))
 
     async def on_idle(self, tick: IdleTick) -> None:
         """No alert is good news."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from driftline.agents.loading import load_partition
-from driftline.errors import StateError, SupersededError
+from driftline.errors import OvertakenError, StateError
 from driftline.eventlog.codec import decode
 from driftline.store.protocol import Outcome
 from driftline.transport.producer import OutgoingMessage
@@ -68,7 +68,7 @@ class PartitionWork:
         """Apply a batch of the log; it is acknowledged when a checkpoint covers it.
 
         Raises:
-            SupersededError: another worker has gone on from where we are.
+            OvertakenError: another worker has gone on from where we are.
             UnavailableError: the store or Kafka does not answer.
         """
         async with self._applying:
@@ -121,6 +121,7 @@ class PartitionWork:
         self.monitor, outbox = await load_partition(
             self._store, self.monitor.partition, self._deployment
         )
+        self._gauges.on_loaded(self.monitor)
         await self.publish(outbox)
 
     async def _checkpoint_if_due(self) -> None:
@@ -160,7 +161,7 @@ class PartitionWork:
             outcome = await self._store.write_partition(step.partition)
         self._gauges.on_stored(outcome)
         if outcome is Outcome.SUPERSEDED:
-            _superseded(f"events partition {step.partition.partition}")
+            _overtaken(f"events partition {step.partition.partition}")
         self.monitor.settle()
         await self.publish({one.instance: one.outbox for one in step.instances if one.outbox})
         for batch in batches:
@@ -169,7 +170,7 @@ class PartitionWork:
     def _judge(self, checkpoint: InstanceCheckpoint, outcome: Outcome) -> None:
         self._gauges.on_stored(outcome)
         if outcome is Outcome.SUPERSEDED:
-            _superseded(checkpoint.instance.name)
+            _overtaken(checkpoint.instance.name)
         if outcome is Outcome.BROKEN:
             name = checkpoint.instance.name
             log.error("instance_suspended", instance=name, reason="its keys hold foreign values")
@@ -204,9 +205,9 @@ def _decode(batch: SourceBatch, offset: int, value: bytes | None) -> Message | N
         return None
 
 
-def _superseded(what: str) -> None:
+def _overtaken(what: str) -> None:
     msg = f"another worker has gone on with {what}: this one's memory is out of date"
-    raise SupersededError(msg)
+    raise OvertakenError(msg)
 
 
 def _size(step: Step) -> int:

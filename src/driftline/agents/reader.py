@@ -85,10 +85,11 @@ class Reader:
             log_end=batch.log_end,
             partitions=self._partitions(batch.topic),
         )
-        reading = self._readers[batch.topic].read(passed, batch.records, seen_at=self._clock())
-        self._count(batch, reading)
-        await self._send(reading)
+        with self._metrics.batch_seconds.labels("decode").time():
+            reading = self._readers[batch.topic].read(passed, batch.records, seen_at=self._clock())
+            await self._send(reading)
         batch.ack()
+        self._count(batch, reading)
 
     async def on_idle(self, tick: IdleTick) -> None:
         """Nothing came: tell the log how late it is, and that there is nothing."""
@@ -142,6 +143,16 @@ class Reader:
     def _count(self, batch: SourceBatch, reading: Reading) -> None:
         for stream, role in self.topics[batch.topic]:
             self._metrics.records.labels(stream.name, role.value).inc(len(batch.records))
+        for gap in reading.gaps:
+            self._metrics.gaps.labels(batch.topic, gap.cause.value).inc(gap.next - gap.first)
+            log.warning(
+                "offsets_missing",
+                topic=batch.topic,
+                partition=batch.partition,
+                first=gap.first,
+                next=gap.next,
+                cause=gap.cause.value,
+            )
         self._metrics.batch_records.labels("decode").observe(len(batch.records))
         for refused in reading.refused:
             code = refused.reject.code.value

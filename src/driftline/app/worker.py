@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -36,7 +36,7 @@ from driftline.transport.producer import OutgoingMessage, Producer
 from driftline.transport.topics import TopicAdmin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from driftline.app.connections import Connections
     from driftline.config.deployment import Deployment
@@ -199,7 +199,8 @@ class Worker:
 
     def _notify_app(self) -> BatchApp:
         topics: dict[str, Start] = {self._deployment.settings.alerts_topic: "earliest"}
-        return self._app(WorkerRole.NOTIFY, topics, Notifier())
+        notifier = Notifier(clock=system_clock, metrics=self._metrics)
+        return self._app(WorkerRole.NOTIFY, topics, notifier)
 
     def _app(
         self, role: WorkerRole, topics: Mapping[str, Start], listener: BatchListener
@@ -222,19 +223,24 @@ class Worker:
             server = MetricsServer(self._metrics, host=declared.host, port=declared.port)
             stack.callback(server.stop)
 
-    async def _until_the_end(self, store: Store, apps: Collection[BatchApp]) -> None:
+    async def _until_the_end(self, store: Store, apps: Sequence[BatchApp]) -> None:
         """Wait for a stop, or for the first thing that ends without being asked to."""
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(app.wait()) for app in apps]
-            tasks.append(group.create_task(self._heartbeat(store)))
-            if self._monitor is not None:
-                tasks.append(group.create_task(self._tick(self._monitor)))
-                tasks.append(group.create_task(_collect_garbage(store)))
-            await self._stopping.wait()
-            for task in tasks:
+        watched: list[asyncio.Task[Any]] = [asyncio.create_task(app.wait()) for app in apps]
+        watched.append(asyncio.create_task(self._stopping.wait()))
+        watched.append(asyncio.create_task(self._heartbeat(store, apps)))
+        if self._monitor is not None:
+            watched.append(asyncio.create_task(self._tick(self._monitor)))
+            watched.append(asyncio.create_task(_collect_garbage(store)))
+        try:
+            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in watched:
                 task.cancel()
+            await asyncio.gather(*watched, return_exceptions=True)
 
-    async def _heartbeat(self, store: Store) -> None:
+    async def _heartbeat(self, store: Store, apps: Sequence[BatchApp]) -> None:
         while True:
             current = await store.current_deployment()
             if current is not None and current.digest != self._deployment.digest:
@@ -243,6 +249,9 @@ class Worker:
                     " (start it with --take-over to make it the current one again)"
                 )
                 raise SupersededError(msg)
+            for app in apps:
+                for tp, progress in app.progress.items():
+                    self._metrics.lag.labels(tp.topic, str(tp.partition)).set(progress.lag)
             await store.announce_worker(self._id, self._facts(), HEARTBEAT_TTL)
             await asyncio.sleep(HEARTBEAT.total_seconds())
 

@@ -57,6 +57,8 @@ class Reading:
 
     messages: Sequence[tuple[int, Message]]
     refused: Sequence[Refused]
+    gaps: Sequence[Gap]
+    """Offsets of the range without a record."""
     rows: int
 
 
@@ -112,7 +114,7 @@ class TopicReader:
             ended=passed.ended,
         )
         messages += [(partition, progress) for partition in range(self._partitions)]
-        return Reading(messages, tuple(refused.values()), total)
+        return Reading(messages, tuple(refused.values()), progress.gaps, total)
 
     def _route(self, rows: Rows) -> Iterator[tuple[int, Rows]]:
         """The rows by events partition, cut to what a message may hold."""

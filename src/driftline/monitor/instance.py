@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -83,6 +84,31 @@ class Instance:
     def waiting(self) -> int:
         """Predictions that wait for their label."""
         return self._join.waiting
+
+    @property
+    def outcomes(self) -> Mapping[str, int]:
+        """What became of predictions and labels, by name."""
+        totals = self._join.totals
+        return {
+            "joined": totals.joined,
+            "early": totals.early,
+            "duplicate": totals.duplicate_predictions + totals.duplicate_labels,
+            "corrected": totals.corrected,
+            "expired": totals.expired,
+            "orphaned": totals.orphaned,
+            "evicted": totals.evicted + totals.evicted_labels,
+        }
+
+    @property
+    def row_fates(self) -> Mapping[tuple[str, str], int]:
+        """How many rows, by role, were applied, duplicates, or delivered again."""
+        fates: Counter[tuple[str, str]] = Counter()
+        for name, books in self._head.sources.items():
+            role = name.partition("|")[0]
+            fates[role, "applied"] += books.applied
+            fates[role, "duplicate"] += books.duplicates
+            fates[role, "redelivered"] += books.redelivered
+        return fates
 
     @property
     def _lateness(self) -> Micros:

@@ -167,6 +167,10 @@ class PartitionMonitor:
         """The books of a stream's source partitions."""
         return self._streams[stream].books
 
+    def refused_rows(self, stream: str) -> int:
+        """Rows of instances over `max_instances`."""
+        return self._streams[stream].refused
+
     def unknown_ids(self, messages: Iterable[Message]) -> dict[InstanceKey, list[str]]:
         """The ids to be looked up in the store before these messages are applied."""
         wanted: dict[InstanceKey, list[str]] = {}
