@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
-from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
@@ -22,11 +21,15 @@ from driftline.errors import DeploymentError
 from driftline.logs import LogStyle, configure_logs, printable
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from driftline.config.deployment import Deployment, Stream
 
 DeploymentOption: TypeAlias = Annotated[
     Path,
-    typer.Option("--deployment", "-d", metavar="DIR", help="Where streams/, detectors/, config/ are."),
+    typer.Option(
+        "--deployment", "-d", metavar="DIR", help="Where streams/, detectors/, config/ are."
+    ),
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Write JSON, for machines.")]
 
@@ -97,9 +100,15 @@ def plain(value: object) -> Text:
 
 def write_json(value: object) -> None:
     """One JSON document, indented."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    write_line(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def write_json_line(value: object) -> None:
     """One JSON document on one line."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    write_line(msgspec.json.encode(value).decode())
+
+
+def write_line(text: str) -> None:
+    """A line on standard output, at once: whoever reads along sees it."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

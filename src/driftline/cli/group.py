@@ -8,15 +8,12 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from driftline.errors import DeploymentError, DriftlineError, SupersededError
-
-if TYPE_CHECKING:
-    from typer import Context
 
 FAILED: Final = 1
 """The job was not done."""
@@ -38,7 +35,7 @@ class Deferred(TyperCommand):
         super().__init__(name, help=summary)
 
     def make_context(
-        self, info_name: str | None, args: list[str], parent: Context | None = None, **extra: Any
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
         """The context of the real command, which then is the one that runs."""
         module = import_module(f"driftline.cli.{str(self.name).replace('-', '_')}")

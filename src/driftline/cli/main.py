@@ -21,6 +21,15 @@ COMMANDS: Final = (
     Deferred("worker", "Run: read the topics, watch the signals, raise alerts."),
     Deferred("send", "Produce recorded data to a stream's topics, in event-time order."),
     Deferred("replay", "Drive the monitor over recorded files, without Kafka and Redis."),
+    Deferred("alerts", "Read the alerts topic: list, show, follow."),
+    Deferred("status", "Show instances, lag, the books, the join and each detector's last alarm."),
+    Deferred("dead-letters", "What was refused and why: list, retry."),
+    Deferred("streams", "Remove what is stored of a stream: forget."),
+    Deferred("topics", "Show, or make, the topics that driftline needs."),
+    Deferred("alerts", "List, show or follow the alerts."),
+    Deferred("dead-letters", "List what was refused and why, and send it again after a mend."),
+    Deferred("streams", "Remove what is stored of a stream."),
+    Deferred("topics", "Show or create driftline's own topics."),
     Deferred("schema", "Print the JSON Schema of an alert event or of a declaration."),
 )
 """In the order of `driftline --help`."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
@@ -11,31 +10,29 @@ from driftline.alerts.schema import AlertEnvelope
 from driftline.cli.common import write_json
 from driftline.config.schema import json_schema
 
+Subject: TypeAlias = Literal["alert", "stream", "detector", "config"]
+SUBJECTS: tuple[Subject, ...] = ("alert", "stream", "detector", "config")
+
 app = typer.Typer()
-
-
-class Subject(StrEnum):
-    """What a schema is of."""
-
-    ALERT = "alert"
-    STREAM = "stream"
-    DETECTOR = "detector"
-    CONFIG = "config"
 
 
 @app.command()
 def schema(
     subject: Annotated[Subject | None, typer.Argument(help="Left out: all, by name.")] = None,
 ) -> None:
-    """Print the JSON Schema of an alert event, or of a stream's, a detector's or the config file."""
-    write_json({one: _schema(one) for one in Subject} if subject is None else _schema(subject))
+    """Print the JSON Schema of an alert event or of a declaration.
+
+    `alert` is the event on the alerts topic; `stream`, `detector` and `config` are the files of a
+    deployment: streams/<name>.yaml, detectors/<name>.yaml and config/driftline.yaml.
+    """
+    write_json({one: _schema(one) for one in SUBJECTS} if subject is None else _schema(subject))
 
 
 def _schema(subject: Subject) -> dict[str, Any]:
-    if subject is Subject.ALERT:
-        return {
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            **AlertEnvelope.model_json_schema(),
-            "title": "A driftline alert: a CloudEvent in structured mode",
-        }
-    return json_schema(subject.value)
+    if subject != "alert":
+        return json_schema(subject)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **AlertEnvelope.model_json_schema(),
+        "title": "A driftline alert: a CloudEvent 1.0 in structured mode",
+    }

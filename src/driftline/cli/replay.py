@@ -1,0 +1,140 @@
+"""`driftline replay`: the same monitor over recorded files."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from datetime import timedelta  # noqa: TC003 - Typer reads it
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from driftline.cli.common import (
+    DeploymentOption,
+    find_stream,
+    load,
+    read_duration,
+    write_json_line,
+    write_line,
+)
+from driftline.cli.progress import Progress
+from driftline.logs import printable
+from driftline.model import Role, iso
+from driftline.recorded import build_timeline
+from driftline.replay import Replay
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from driftline.intake import Refused
+    from driftline.model import Alarm, InstanceKey
+    from driftline.recorded import Timeline
+
+REFUSALS_SHOWN: Final = 5
+
+app = typer.Typer()
+
+
+@app.command()
+def replay(
+    stream: Annotated[str, typer.Argument(help="The stream whose declaration the files follow.")],
+    predictions: Annotated[
+        Path, typer.Option(metavar="FILE", help="CSV, JSON lines (either also .gz) or Parquet.")
+    ],
+    labels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Left out: no labels.")
+    ] = None,
+    *,
+    label_delay: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=read_duration,
+            metavar="DURATION",
+            help="How long after its prediction a label comes, such as 7d; else as the file says.",
+        ),
+    ] = None,
+    alarms: Annotated[
+        bool, typer.Option("--alarms", help="Every alarm of every detector, instead of alerts.")
+    ] = False,
+    deployment: DeploymentOption = Path(),
+) -> None:
+    """Drive the monitor over recorded files, without Kafka and Redis.
+
+    Alerts go to standard output, one JSON line each: the same events that a worker publishes.
+    A file stands for a topic of one partition: its name is the topic, the row the offset.
+    """
+    declared = load(deployment)
+    found = find_stream(declared, stream)
+    timeline = build_timeline(found, predictions, labels, label_delay=label_delay)
+    names = {Role.PREDICTIONS: predictions.name}
+    if labels is not None:
+        names[Role.LABELS] = labels.name
+    refusals = _Refusals()
+    player = Replay(found, names, deployment=declared.settings.name, on_refused=refusals.count_all)
+    _play(player, timeline, "alarms" if alarms else "alerts")
+    refusals.tell()
+
+
+def _play(player: Replay, timeline: Timeline, what: str) -> None:
+    """Write what comes of it as it comes, and say in the end how much and how fast."""
+    written = 0
+    began = time.perf_counter()
+    with Progress("replaying", len(timeline)) as progress:
+        for effects in player.run(timeline):
+            if what == "alarms":
+                for instance, alarm in effects.alarms:
+                    write_json_line(_alarm(instance, alarm))
+                written += len(effects.alarms)
+            else:
+                for event in effects.events:
+                    write_line(event.value.decode())
+                written += len(effects.events)
+            progress.at(player.records)
+    seconds = time.perf_counter() - began
+    typer.echo(
+        f"{player.records:,} records in {seconds:.1f} s"
+        f" ({player.records / max(seconds, 1e-9):,.0f}/s), {written:,} {what}",
+        err=True,
+    )
+
+
+def _alarm(instance: InstanceKey, alarm: Alarm) -> dict[str, Any]:
+    trigger = alarm.trigger
+    return {
+        "stream": instance.stream,
+        "instance": instance.name,
+        "signal": alarm.signal,
+        "indicator": alarm.indicator,
+        "detector": alarm.profile,
+        "kind": alarm.kind,
+        "values_seen": alarm.values_seen,
+        "at": iso(trigger.at),
+        "id": trigger.id,
+        "topic": trigger.topic,
+        "partition": trigger.partition,
+        "offset": trigger.offset,
+    }
+
+
+class _Refusals:
+    """What was refused: how many by reason, and the first few in full."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._first: list[str] = []
+
+    def count_all(self, refused: Sequence[Refused]) -> None:
+        self._counts.update(one.reject.code.value for one in refused)
+        for one in refused[: REFUSALS_SHOWN - len(self._first)]:
+            self._first.append(
+                f"  {one.role} row {one.record.offset}: {one.reject.code}: {one.reject.message}"
+            )
+
+    def tell(self) -> None:
+        if not self._counts:
+            return
+        counts = ", ".join(f"{code} {count:,}" for code, count in self._counts.most_common())
+        typer.echo(f"{self._counts.total():,} records were refused: {counts}", err=True)
+        for line in self._first:
+            typer.echo(printable(line), err=True)

@@ -1,0 +1,76 @@
+"""`driftline send`: recorded data into a stream's topics."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from datetime import timedelta  # noqa: TC003 - Typer reads it
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from driftline.app.connections import find_connections
+from driftline.app.sending import send_timeline
+from driftline.cli.common import DeploymentOption, find_stream, load, read_duration
+from driftline.cli.progress import Progress
+from driftline.recorded import build_timeline
+
+log = structlog.get_logger(__name__)
+app = typer.Typer()
+
+
+@app.command()
+def send(
+    stream: Annotated[str, typer.Argument(help="The stream whose topics the records go to.")],
+    predictions: Annotated[
+        Path, typer.Option(metavar="FILE", help="CSV, JSON lines (either also .gz) or Parquet.")
+    ],
+    labels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Left out: no labels.")
+    ] = None,
+    *,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, metavar="N", help="Events a second; else as fast as Kafka takes them."
+        ),
+    ] = None,
+    label_delay: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=read_duration,
+            metavar="DURATION",
+            help="How long after its prediction a label comes, such as 7d; else as the file says.",
+        ),
+    ] = None,
+    deployment: DeploymentOption = Path(),
+) -> None:
+    """Produce recorded data to a stream's topics, in event-time order.
+
+    A label's time is written into it as its declared field; Kafka's timestamp is left alone.
+    """
+    declared = load(deployment)
+    found = find_stream(declared, stream)
+    connections = find_connections(declared, os.environ)
+    timeline = build_timeline(found, predictions, labels, label_delay=label_delay)
+    if connections.kafka_embedded and rate is None:
+        log.warning("embedded_kafka_forgets", note="give --rate if the worker falls behind")
+    began = time.perf_counter()
+    with Progress("sending", len(timeline)) as progress:
+        sent = asyncio.run(
+            send_timeline(
+                timeline,
+                found,
+                connections.kafka,
+                rate=rate,
+                on_progress=progress.at,
+                create_topics=connections.kafka_embedded,
+            )
+        )
+    seconds = time.perf_counter() - began
+    typer.echo(
+        f"{sent:,} records in {seconds:.1f} s ({sent / max(seconds, 1e-9):,.0f}/s)", err=True
+    )
