@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from driftline.errors import StateError, SupersededError
-from driftline.model import InstanceKey
+from driftline.model import InstanceKey, SourcePartition
 from driftline.monitor.state import InstanceCheckpoint, Outgoing, PartitionCheckpoint
 from driftline.store.connect import RedisAddress, connect
 from driftline.store.memory import MemoryStore
@@ -432,6 +432,16 @@ async def test_the_number_of_events_partitions_is_fixed_once(store: Store) -> No
     assert await store.events_partitions(8) == 8
     with pytest.raises(StateError, match=r"8 partitions, not 12"):
         await store.events_partitions(12)
+
+
+async def test_sources_are_known_in_their_last_life(store: Store) -> None:
+    """A topic that was made again replaces its former life; other partitions stay as they were."""
+    assert not await store.known_sources()
+    await store.know_sources([SourcePartition("a|b", 0, "x"), SourcePartition("a|b", 1, "x")])
+    await store.know_sources([SourcePartition("a|b", 0, "y")])
+    await store.know_sources([])
+    known = set(await store.known_sources())
+    assert known == {SourcePartition("a|b", 0, "y"), SourcePartition("a|b", 1, "x")}
 
 
 async def test_workers_are_listed_as_long_as_they_live(store: Store) -> None:

@@ -8,6 +8,7 @@ import structlog
 
 from driftline.agents.attached import attached_topics
 from driftline.decode.dead_letter import build_dead_letter
+from driftline.errors import DriftlineError
 from driftline.eventlog.codec import encode
 from driftline.intake import SourceRange, TopicReader
 from driftline.model import SourcePartition
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from driftline.config.settings import Settings
     from driftline.intake import Reading, Refused
     from driftline.metrics import Metrics
+    from driftline.store.protocol import Roster
     from driftline.transport.batches import (
         IdleTick,
         PartitionLog,
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from driftline.transport.topics import TopicAdmin, TopicDescription
 
 log = structlog.get_logger(__name__)
+
+
+class TopicMadeAnewError(DriftlineError):
+    """An attached topic is not the one that was being read any more."""
 
 
 class Reader:
@@ -49,6 +55,7 @@ class Reader:
         partitions: int,
         producer: Producer,
         admin: TopicAdmin,
+        store: Roster,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
@@ -61,6 +68,7 @@ class Reader:
         self._settings = settings
         self._producer = producer
         self._admin = admin
+        self._store = store
         self._clock = clock
         self._metrics = metrics
         self._known: Mapping[str, TopicDescription] = {}
@@ -68,9 +76,39 @@ class Reader:
     async def on_assigned(
         self, partitions: Mapping[TopicPartition, PartitionLog]
     ) -> Mapping[TopicPartition, int | None]:
-        """Ask the broker which life of each topic this is; read on from the committed offsets."""
+        """Find out which life of each topic this is, and where to read on.
+
+        What was read before in another life, and a partition that was added to a topic that was
+        read before, is read from its beginning; else the committed offset counts, and for a topic
+        that is new to us where its declaration says to start.
+        """
         self._known = await self._admin.describe({tp.topic for tp in partitions})
-        return {}
+        before = {(one.topic, one.partition): one for one in await self._store.known_sources()}
+        topics_before = {topic for topic, _ in before}
+        starts: dict[TopicPartition, int | None] = {}
+        for tp, place in partitions.items():
+            source, known = self._source(tp), before.get((tp.topic, tp.partition))
+            if known is not None and known.incarnation != source.incarnation:
+                log.warning("topic_made_anew", topic=tp.topic, partition=tp.partition)
+                starts[tp] = place.log_start
+            elif place.committed is None and tp.topic in topics_before:
+                log.warning("partition_read_from_its_beginning", topic=tp.topic, partition=tp[1])
+                starts[tp] = place.log_start
+        await self._store.know_sources([self._source(tp) for tp in partitions])
+        return starts
+
+    async def check_topics(self) -> None:
+        """Ask the broker whether the topics are still the ones that are read.
+
+        Raises:
+            TopicMadeAnewError: one was deleted and made again: reading has to begin anew.
+        """
+        found = await self._admin.describe(self._known.keys())
+        for topic, now in found.items():
+            if now.topic_id != self._known[topic].topic_id:
+                msg = f"topic {topic} was deleted and made again: start again to read its new life"
+                raise TopicMadeAnewError(msg)
+        self._known = {**self._known, **found}
 
     async def on_revoked(self, partitions: Collection[TopicPartition]) -> None:
         """Nothing is held that another reader would need."""

@@ -49,9 +49,10 @@ log = structlog.get_logger(__name__)
 HEARTBEAT: Final = timedelta(seconds=2)
 """How often a worker says that it lives, and asks whether its deployment is still the one."""
 HEARTBEAT_TTL: Final = timedelta(seconds=10)
+CHECK_TOPICS: Final = timedelta(seconds=20)
+"""How often the broker is asked whether the attached topics are still the same ones."""
 GARBAGE_STEP: Final = 2_000
 """Entries of expired groups that are collected at a time."""
-MESSAGE_BYTES: Final = 1_000_000
 
 
 def run_worker(
@@ -102,6 +103,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._metrics = Metrics()
         self._monitor: MonitorRole | None = None
+        self._reader: Reader | None = None
 
     def stop(self) -> None:
         """Ask for a clean end: checkpoint, commit, leave the groups."""
@@ -172,19 +174,20 @@ class Worker:
         build: dict[WorkerRole, Callable[[], BatchApp]] = {
             WorkerRole.NOTIFY: self._notify_app,
             WorkerRole.MONITOR: lambda: self._monitor_app(store, producer),
-            WorkerRole.DECODE: lambda: self._decode_app(producer, admin),
+            WorkerRole.DECODE: lambda: self._decode_app(store, producer, admin),
         }
         # What comes later in the flow starts first, so that nothing has to wait for it.
         return [build[role]() for role in reversed(WorkerRole) if role in self._roles]
 
-    def _decode_app(self, producer: Producer, admin: TopicAdmin) -> BatchApp:
+    def _decode_app(self, store: Store, producer: Producer, admin: TopicAdmin) -> BatchApp:
         settings = self._deployment.settings
-        reader = Reader(
+        self._reader = reader = Reader(
             self._deployment.streams.values(),
             settings,
             partitions=settings.topics.events_partitions,
             producer=producer,
             admin=admin,
+            store=store,
             clock=system_clock,
             metrics=self._metrics,
         )
@@ -228,6 +231,8 @@ class Worker:
         watched: list[asyncio.Task[Any]] = [asyncio.create_task(app.wait()) for app in apps]
         watched.append(asyncio.create_task(self._stopping.wait()))
         watched.append(asyncio.create_task(self._heartbeat(store, apps)))
+        if self._reader is not None:
+            watched.append(asyncio.create_task(_check_topics(self._reader)))
         if self._monitor is not None:
             watched.append(asyncio.create_task(self._tick(self._monitor)))
             watched.append(asyncio.create_task(_collect_garbage(store)))
@@ -271,6 +276,13 @@ class Worker:
         while True:
             await asyncio.sleep(interval / 4)
             await monitor.on_tick()
+
+
+async def _check_topics(reader: Reader) -> None:
+    """A topic that is made anew under a running consumer is noticed by nobody else."""
+    while True:
+        await asyncio.sleep(CHECK_TOPICS.total_seconds())
+        await reader.check_topics()
 
 
 async def _collect_garbage(store: Store) -> None:

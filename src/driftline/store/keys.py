@@ -5,6 +5,7 @@
     {<deployment>}:superseded          set of the digests that were replaced
     {<deployment>}:events-partitions   the events log's partition count
     {<deployment>}:partition:<n>       hash: offset, blob
+    {<deployment>}:sources             hash: <partition>|<topic> -> the topic's id
     {<deployment>}:streams             set of the streams that have instances
     {<deployment>}:instances:<stream>  set of a stream's instances, by name
     {<deployment>}:garbage             set of the instances that have expired groups
@@ -44,6 +45,7 @@ class Keys:
         self.deployment = self.own("deployment")
         self.superseded = self.own("superseded")
         self.events_partitions = self.own("events-partitions")
+        self.sources = self.own("sources")
         self.streams = self.own("streams")
         self.garbage = self.own("garbage")
         self.workers = self.own("workers")

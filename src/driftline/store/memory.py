@@ -11,10 +11,10 @@ from driftline.store.guard import check_partitions, check_step, judge, supersede
 from driftline.store.protocol import Claim, DeploymentRecord, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import timedelta
 
-    from driftline.model import InstanceKey
+    from driftline.model import InstanceKey, SourcePartition
     from driftline.monitor.state import InstanceCheckpoint, Outgoing, PartitionCheckpoint
     from driftline.store.protocol import InstanceStateError
 
@@ -77,6 +77,7 @@ class MemoryStore:
         self._deployment: DeploymentRecord | None = None
         self._superseded: set[str] = set()
         self._events_partitions: int | None = None
+        self._sources: dict[tuple[str, int], SourcePartition] = {}
         self._workers: dict[str, tuple[float, Mapping[str, object]]] = {}
 
     async def load_partition(self, partition: int) -> StoredPartition | None:
@@ -180,6 +181,14 @@ class MemoryStore:
         if self._events_partitions is None:
             self._events_partitions = count
         return check_partitions(self._events_partitions, count)
+
+    async def known_sources(self) -> Collection[SourcePartition]:
+        """See `Roster`."""
+        return tuple(self._sources.values())
+
+    async def know_sources(self, sources: Collection[SourcePartition]) -> None:
+        """See `Roster`."""
+        self._sources.update({(one.topic, one.partition): one for one in sources})
 
     async def announce_worker(
         self, worker: str, facts: Mapping[str, object], ttl: timedelta

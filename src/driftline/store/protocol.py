@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 from driftline.errors import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import timedelta
 
-    from driftline.model import InstanceKey
+    from driftline.model import InstanceKey, SourcePartition
     from driftline.monitor.state import (
         InstanceCheckpoint,
         PartitionCheckpoint,
@@ -159,6 +159,14 @@ class Roster(Protocol):
 
     async def events_partitions(self, count: int) -> int:
         """Fix the events log's partition count; raises StateError if another one was fixed."""
+        ...
+
+    async def known_sources(self) -> Collection[SourcePartition]:
+        """The source partitions that were ever read, each in the life it had last."""
+        ...
+
+    async def know_sources(self, sources: Collection[SourcePartition]) -> None:
+        """Remember that these are read from here on."""
         ...
 
     async def announce_worker(

@@ -12,12 +12,12 @@ from driftline.store.protocol import InstanceStateError
 from driftline.store.roster import Deployments
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import timedelta
 
     from redis.asyncio import Redis
 
-    from driftline.model import InstanceKey
+    from driftline.model import InstanceKey, SourcePartition
     from driftline.monitor.state import (
         InstanceCheckpoint,
         PartitionCheckpoint,
@@ -120,6 +120,14 @@ class RedisStore:
     async def events_partitions(self, count: int) -> int:
         """See `Roster`."""
         return await self._deployments.events_partitions(count)
+
+    async def known_sources(self) -> Collection[SourcePartition]:
+        """See `Roster`."""
+        return await self._deployments.known_sources()
+
+    async def know_sources(self, sources: Collection[SourcePartition]) -> None:
+        """See `Roster`."""
+        await self._deployments.know_sources(sources)
 
     async def announce_worker(
         self, worker: str, facts: Mapping[str, object], ttl: timedelta

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from driftline.errors import StateError
+from driftline.model import SourcePartition
 from driftline.monitor.state import StoredPartition
 from driftline.store import scripts
 from driftline.store.client import call
@@ -15,7 +17,7 @@ from driftline.store.guard import check_partitions, check_step, superseded
 from driftline.store.protocol import Claim, DeploymentRecord, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
     from datetime import timedelta
 
     from driftline.monitor.state import PartitionCheckpoint
@@ -93,6 +95,22 @@ class Deployments:
         await self._client.one("SET", key, count, "NX")
         return check_partitions(int(await self._client.one("GET", key)), count)
 
+    async def known_sources(self) -> tuple[SourcePartition, ...]:
+        """The source partitions that were ever read."""
+        stored = await self._client.one("HGETALL", self._keys.sources)
+        found = []
+        for name, incarnation in _pairs(stored):
+            partition, _, topic = name.decode().partition("|")
+            found.append(SourcePartition(topic, int(partition), incarnation.decode()))
+        return tuple(found)
+
+    async def know_sources(self, sources: Collection[SourcePartition]) -> None:
+        """Remember that these are read from here on."""
+        if sources:
+            pairs = [(f"{one.partition}|{one.topic}", one.incarnation) for one in sources]
+            flat = [text for pair in pairs for text in pair]
+            await self._client.one("HSET", self._keys.sources, *flat)
+
     async def check_format(self) -> None:
         """Raise StateError if what is stored was written by a newer driftline; convert older."""
         stored = await self._client.one("GET", self._keys.format)
@@ -132,6 +150,13 @@ class Deployments:
         if gone:
             await self._client.one("SREM", self._keys.workers, *gone)
         return dict(msgspec.json.decode(blob) for blob in said if blob is not None)
+
+
+def _pairs(stored: Mapping[bytes, bytes] | Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
+    """A hash as the client gives it: a mapping, or names and values in turn."""
+    if isinstance(stored, Mapping):
+        return stored.items()
+    return zip(stored[::2], stored[1::2], strict=True)
 
 
 def _broken_partition(partition: int, reason: str) -> StateError:
