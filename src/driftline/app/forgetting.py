@@ -1,0 +1,179 @@
+"""Forgetting a stream or an instance: said in the events log first, then removed from the store."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from driftline.app.reading_topics import read_ranges
+from driftline.errors import DriftlineError, StateError, UnavailableError
+from driftline.eventlog.codec import encode
+from driftline.eventlog.messages import Command, CommandKind
+from driftline.eventlog.routing import events_partition
+from driftline.model import InstanceKey
+from driftline.transport.batches import TopicPartition
+from driftline.transport.producer import OutgoingMessage, Producer
+from driftline.transport.topics import TopicAdmin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from driftline.app.connections import Connections
+    from driftline.config.deployment import Deployment
+    from driftline.model import Micros
+    from driftline.store.protocol import Store
+    from driftline.transport.address import KafkaAddress
+
+WORKER_SECONDS: Final = 30.0
+"""So long a living worker may take to come to the command."""
+_LOOK_SECONDS: Final = 0.2
+_AT_ONCE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be forgotten, and how many instances of it are stored."""
+
+    name: str
+    instances: tuple[InstanceKey, ...]
+
+    @property
+    def key(self) -> InstanceKey:
+        """Its name, taken apart."""
+        return InstanceKey.parse(self.name)
+
+
+async def find_target(deployment: Deployment, store: Store, name: str) -> Target:
+    """What a name means: a stream, or one instance as `stream/value`.
+
+    Raises:
+        DriftlineError: nothing of that name is stored or declared.
+    """
+    key = InstanceKey.parse(name)
+    stored = await store.list_instances(key.stream)
+    if key.value is not None:
+        stored = tuple(one for one in stored if one == key)
+    if not stored and name not in deployment.streams:
+        have = sorted({*deployment.streams, *(one.stream for one in await store.list_instances())})
+        msg = f"nothing is stored or declared of {name!r} (streams: {', '.join(have) or 'none'})"
+        raise DriftlineError(msg)
+    return Target(name, stored)
+
+
+def build_command(target: Target, *, by: str, at: Micros) -> Command:
+    """The message that has every monitor drop the target from its memory."""
+    whole = target.key.value is None
+    return Command(
+        id=uuid.uuid4().hex,
+        kind=CommandKind.FORGET,
+        by=by,
+        at=at,
+        # Never both: a command that names a stream means all of it.
+        stream=target.name if whole else None,
+        instance=None if whole else target.name,
+    )
+
+
+async def forget(
+    deployment: Deployment,
+    connections: Connections,
+    store: Store,
+    target: Target,
+    command: Command,
+    *,
+    patience_seconds: float = WORKER_SECONDS,
+) -> int:
+    """Append the command to every events partition, then remove what was stored before it.
+
+    A living worker is given time to come to the command first: if its state went from under it, it
+    could not go on. Returns how many instances were removed.
+
+    Raises:
+        UnavailableError: a server does not answer, or a living worker does not come to the command;
+            it stands in the log, and nothing was removed.
+    """
+    topic = deployment.settings.events_topic
+    described = await TopicAdmin(connections.kafka).describe([topic])
+    if topic not in described:
+        return await _remove(store, target, {}, 1)
+    count = described[topic].partitions
+    places = await _append(connections.kafka, topic, count, command)
+    if await store.list_workers():
+        await _wait_for_workers(store, places, patience_seconds)
+    return await _remove(store, target, places, count)
+
+
+async def _append(
+    address: KafkaAddress, topic: str, count: int, command: Command
+) -> dict[int, int]:
+    """Append to every partition; the offset that the command got in each."""
+    admin = TopicAdmin(address)
+    partitions = [TopicPartition(topic, number) for number in range(count)]
+    before = await admin.bounds(partitions)
+    blob = encode(command)
+    async with Producer(address) as producer:
+        await producer.send_all(
+            OutgoingMessage(topic, blob, partition=number) for number in range(count)
+        )
+    after = await admin.bounds(partitions)
+    ranges = {tp: (before[tp][1], after[tp][1]) for tp in partitions}
+    places: dict[int, int] = {}
+    async for record in read_ranges(address, ranges):
+        if record.value == blob:
+            places.setdefault(record.partition, record.offset)
+    if len(places) < count:
+        msg = f"the command was sent, but is not found in {topic}: nothing was removed"
+        raise UnavailableError(msg)
+    return places
+
+
+async def _wait_for_workers(
+    store: Store, places: Mapping[int, int], patience_seconds: float
+) -> None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + patience_seconds
+    waiting = dict(places)
+    while waiting:
+        for partition, offset in list(waiting.items()):
+            stored = await store.load_partition(partition)
+            if stored is not None and stored.offset > offset:
+                del waiting[partition]
+        if waiting and not await store.list_workers():
+            return
+        if waiting and loop.time() > until:
+            msg = (
+                f"the command is in the log, but a worker that lives has not come to it within"
+                f" {patience_seconds:g} s: nothing was removed. See `driftline status`, then try"
+                " again"
+            )
+            raise UnavailableError(msg)
+        if waiting:
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _remove(store: Store, target: Target, places: Mapping[int, int], count: int) -> int:
+    """Remove the instances whose state is of before the command; what came after it stays."""
+    keys = await store.list_instances(target.key.stream)
+    if target.key.value is not None:
+        keys = tuple(key for key in keys if key == target.key)
+    removed = 0
+    for some in _chunks(keys):
+        loaded = await store.load_instances(some)
+        for key in some:
+            found = loaded[key]
+            since = places.get(events_partition(key, count))
+            newer = (
+                since is not None
+                and found is not None
+                and not isinstance(found, StateError)
+                and found.offset > since
+            )
+            if not newer:
+                removed += await store.forget(key)
+    return removed
+
+
+def _chunks(keys: Sequence[InstanceKey]) -> list[Sequence[InstanceKey]]:
+    return [keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE)]

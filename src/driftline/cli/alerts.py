@@ -1,0 +1,125 @@
+"""`driftline alerts`: what the alerts topic tells."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from contextlib import aclosing
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from driftline.alerts.alert import Status  # noqa: TC001 - Typer reads it
+from driftline.app.alert_log import AlertLog, find_alert, load_alerts, select_alerts
+from driftline.app.connections import find_connections
+from driftline.app.reading_topics import follow_topic, read_topic
+from driftline.cli.alert_text import alert_line, alert_page, alert_table, unreadable_line
+from driftline.cli.common import DeploymentOption, JsonOption, load, output
+from driftline.logs import printable
+from driftline.model import Severity  # noqa: TC001 - Typer reads it
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from driftline.alerts.schema import AlertEnvelope
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Read the alerts topic.")
+
+
+class Since(StrEnum):
+    """Where following begins."""
+
+    BEGINNING = "beginning"
+    NOW = "now"
+
+
+@app.command(name="list")
+def list_(
+    deployment: DeploymentOption = Path(),
+    *,
+    stream: Annotated[
+        str | None, typer.Option(metavar="STREAM", help="Of this stream or instance only.")
+    ] = None,
+    status: Annotated[Status | None, typer.Option(help="In this state only.")] = None,
+    severity: Annotated[Severity | None, typer.Option(help="Of this severity only.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """The newest revision of each alert, newest first. --json: one CloudEvent a line."""
+    log = _load(deployment)
+    chosen = select_alerts(log.newest_first, stream=stream, status=status, severity=severity)
+    if as_json:
+        _write(alert.latest for alert in chosen[:limit])
+    elif chosen:
+        output().print(alert_table(chosen[:limit]))
+        if len(chosen) > limit:
+            typer.echo(f"{len(chosen) - limit:,} older ones are left out: --limit", err=True)
+    else:
+        typer.echo("no alerts", err=True)
+
+
+@app.command()
+def show(
+    alert_id: Annotated[str, typer.Argument(metavar="ID", help="An alert's id, or its beginning.")],
+    deployment: DeploymentOption = Path(),
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Everything about one alert. --json: its revisions, one CloudEvent a line, newest last."""
+    alert = find_alert(_load(deployment).newest_first, alert_id)
+    if as_json:
+        _write(alert.events)
+    else:
+        output().print(alert_page(alert))
+
+
+@app.command()
+def follow(
+    deployment: DeploymentOption = Path(),
+    *,
+    since: Annotated[Since, typer.Option(help="Where to begin.")] = Since.NOW,
+    as_json: JsonOption = False,
+) -> None:
+    """Print alert events as they come, until Ctrl-C. --json: one CloudEvent a line."""
+    try:
+        asyncio.run(_follow(deployment, since, as_json=as_json))
+    except KeyboardInterrupt:
+        # The way to end it, so no failure.
+        return
+
+
+async def _follow(directory: Path, since: Since, *, as_json: bool) -> None:
+    deployment = load(directory)
+    connections = find_connections(deployment, os.environ)
+    log, console = AlertLog(forgetful=True), output()
+    records = follow_topic(connections, deployment.settings.alerts_topic, since=since.value)
+    async with aclosing(records):
+        async for record in records:
+            event = log.take(record)
+            if event is None:
+                continue
+            if as_json:
+                _write([event])
+            else:
+                console.print(alert_line(event.data), soft_wrap=True)
+            sys.stdout.flush()
+
+
+def _load(directory: Path) -> AlertLog:
+    deployment = load(directory)
+    connections = find_connections(deployment, os.environ)
+    topic = deployment.settings.alerts_topic
+    log = asyncio.run(load_alerts(read_topic(connections, topic)))
+    if log.unreadable:
+        typer.echo(printable(unreadable_line(log.unreadable, topic)), err=True)
+    return log
+
+
+def _write(events: Iterable[AlertEnvelope]) -> None:
+    for event in events:
+        # Escaped down to ASCII: a terminal sees no control characters of the data.
+        sys.stdout.write(json.dumps(event.model_dump(mode="json"), separators=(",", ":")) + "\n")

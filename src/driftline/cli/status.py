@@ -1,0 +1,56 @@
+"""`driftline status`: instances, owners, lag, the books, the join, detectors, windows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from driftline.app.connections import find_connections
+from driftline.app.status.collect import collect_status
+from driftline.app.stores import open_store
+from driftline.cli.common import DeploymentOption, JsonOption, load, output
+from driftline.cli.status_text import status_page
+
+if TYPE_CHECKING:
+    from driftline.app.status.report import StatusReport
+    from driftline.config.deployment import Deployment
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def status(
+    stream: Annotated[
+        str | None,
+        typer.Argument(metavar="STREAM", help="Only this one, in more detail. Left out: all."),
+    ] = None,
+    deployment: DeploymentOption = Path(),
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """How the deployment is doing, from what Redis and Kafka know. Changes nothing."""
+    report = asyncio.run(_collect(load(deployment), stream))
+    if as_json:
+        # Escaped down to ASCII: a terminal sees no control characters of the data.
+        sys.stdout.write(json.dumps(status_json(report), indent=2) + "\n")
+    else:
+        output().print(status_page(report, detailed=stream is not None))
+
+
+async def _collect(deployment: Deployment, stream: str | None) -> StatusReport:
+    connections = find_connections(deployment, os.environ)
+    async with open_store(deployment, connections) as store:
+        return await collect_status(deployment, connections, store, stream=stream)
+
+
+def status_json(report: StatusReport) -> dict[str, Any]:
+    """The report as `--json` writes it: its fields by their names, times as ISO 8601."""
+    written: dict[str, Any] = msgspec.to_builtins(report)
+    return written

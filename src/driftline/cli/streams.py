@@ -1,0 +1,79 @@
+"""`driftline streams`: what is stored of a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from driftline.agents.clock import system_clock
+from driftline.app.connections import find_connections
+from driftline.app.forgetting import Target, build_command, find_target, forget
+from driftline.app.stores import open_store
+from driftline.cli.common import DeploymentOption, load
+from driftline.cli.wording import many
+from driftline.logs import printable
+
+if TYPE_CHECKING:
+    from driftline.config.deployment import Deployment
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Remove what is stored of a stream."
+)
+
+
+@app.callback()
+def _streams() -> None:
+    """Remove what is stored of a stream."""
+
+
+@app.command(name="forget")
+def forget_(
+    stream: Annotated[
+        str, typer.Argument(metavar="STREAM", help="A stream, or one instance: STREAM/VALUE.")
+    ],
+    deployment: DeploymentOption = Path(),
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove what is stored of a stream: detectors, windows, waiting predictions, books.
+
+    Topics stay as they are. While its records keep coming, a stream that is declared begins anew.
+    """
+    removed = asyncio.run(_forget(load(deployment), stream, yes=yes))
+    if removed is None:
+        typer.echo("nothing was removed", err=True)
+        raise typer.Exit(1)
+    typer.echo(printable(f"{stream}: {many(removed, 'instance')} forgotten"))
+
+
+async def _forget(deployment: Deployment, name: str, *, yes: bool) -> int | None:
+    connections = find_connections(deployment, os.environ)
+    async with open_store(deployment, connections) as store:
+        target = await find_target(deployment, store, name)
+        if not yes and not _confirmed(target):
+            return None
+        command = build_command(target, by=_who(), at=system_clock())
+        return await forget(deployment, connections, store, target, command)
+
+
+def _confirmed(target: Target) -> bool:
+    stored = many(len(target.instances), "instance")
+    return typer.confirm(
+        printable(f"Remove all that is stored of {target.name} ({stored})? It cannot be undone."),
+        err=True,
+    )
+
+
+def _who() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user need not have a name.
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

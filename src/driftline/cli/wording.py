@@ -1,0 +1,33 @@
+"""How the commands word times and numbers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def when(at: datetime | None) -> str:
+    """A moment in UTC to the second; a dash for none."""
+    return "-" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def when_millis(at: int) -> str:
+    """A Kafka timestamp; a dash for none, and for what no calendar holds."""
+    try:
+        return when(datetime.fromtimestamp(at / 1_000, UTC)) if at >= 0 else "-"
+    except (OverflowError, ValueError, OSError):
+        return "-"
+
+
+def count(number: int | None) -> str:
+    """A whole number with its thousands set apart; a dash for none."""
+    return "-" if number is None else f"{number:,}"
+
+
+def figure(value: float | None) -> str:
+    """A measured number to four digits; a dash for none."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def many(number: int, one: str, several: str | None = None) -> str:
+    """A number with its noun in the form that it takes."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
