@@ -590,6 +590,9 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types
         async for event in stream.noack().events():
             self.lanes.put(event.value)
 
+    def _create_directories(self) -> None:
+        """Make none: we keep no tables, and a working directory is not ours to write to."""
+
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
 
@@ -621,6 +624,8 @@ def _faust_settings(address: KafkaAddress, settings: BatchSettings) -> dict[str,
         "stream_buffer_maxsize": settings.queue_batches,
         "stream_wait_empty": False,
         "topic_allow_declare": False,
+        # A partition that was added is noticed after so long.
+        "consumer_metadata_max_age_ms": 30_000,
         "topic_disable_leader": True,
         "web_enabled": False,
         "worker_redirect_stdouts": False,
