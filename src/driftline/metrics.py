@@ -15,10 +15,7 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
-    start_http_server,
 )
-
-from driftline.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,31 +163,6 @@ class Metrics:
 
     def _describe(self, name: str, kind: str, meaning: str, labels: tuple[str, ...]) -> None:
         self.rows.append(Row(PREFIX + name, kind, labels, meaning))
-
-
-class MetricsServer:
-    """Serves a process's metrics over HTTP, on a thread of its own, until it is stopped."""
-
-    def __init__(self, metrics: Metrics, *, host: str, port: int) -> None:
-        """Start serving at http://host:port/metrics; UnavailableError when the port is taken."""
-        try:
-            self._server, self._thread = start_http_server(
-                port, addr=host, registry=metrics.registry
-            )
-        except OSError as error:
-            message = f"metrics cannot be served at {host}:{port}: {error}"
-            raise UnavailableError(message) from error
-
-    @property
-    def port(self) -> int:
-        """The port it listens on, also when 0 was asked for."""
-        return self._server.server_port
-
-    def stop(self) -> None:
-        """Stop serving, and return when the port is free again."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 def metrics_table(metrics: Metrics) -> str:

@@ -23,12 +23,14 @@ from driftline.agents.monitor import MonitorRole
 from driftline.agents.notify import Notifier
 from driftline.agents.reader import Reader
 from driftline.app.connections import serve
+from driftline.app.health import Health
+from driftline.app.pages import Pages
 from driftline.app.roles import WorkerRole
 from driftline.app.topics import ensure_own_topics, wait_for_attached
 from driftline.errors import SupersededError
 from driftline.eventlog.codec import encode
 from driftline.eventlog.messages import Command, CommandKind
-from driftline.metrics import Metrics, MetricsServer
+from driftline.metrics import Metrics
 from driftline.store.connect import connect
 from driftline.transport.app import build_app
 from driftline.transport.batches import BatchSettings
@@ -102,6 +104,10 @@ class Worker:
         self._started_at = system_clock()
         self._stopping = asyncio.Event()
         self._metrics = Metrics()
+        self._health = Health(
+            stall_after=deployment.settings.worker.stall_after.total_seconds(),
+            beat_within=HEARTBEAT_TTL.total_seconds(),
+        )
         self._monitor: MonitorRole | None = None
         self._reader: Reader | None = None
 
@@ -122,12 +128,13 @@ class Worker:
             )
             admin = TopicAdmin(self.connections.kafka)
             await self._prepare(store, claim, producer, admin)
-            self._serve_metrics(stack)
+            await self._serve_pages(stack)
             apps = self._apps(store, producer, admin)
             for app in apps:
                 # Last in, first out: the readers stop before the monitor, and it before the store.
                 stack.push_async_callback(app.stop)
             await asyncio.gather(*(app.start() for app in apps))
+            self._health.started = True
             log.info("worker_started", id=self._id, roles=[role.value for role in self._roles])
             ready()
             await self._until_the_end(store, apps)
@@ -219,12 +226,13 @@ class Worker:
         group = f"{self._deployment.settings.name}.{role.value}"
         return build_app(group, self.connections.kafka, topics, listener, settings)
 
-    def _serve_metrics(self, stack: AsyncExitStack) -> None:
+    async def _serve_pages(self, stack: AsyncExitStack) -> None:
         self._metrics.build.labels(version("driftline"), version("river")).set(1)
         declared = self._deployment.settings.metrics
         if declared.port is not None:
-            server = MetricsServer(self._metrics, host=declared.host, port=declared.port)
-            stack.callback(server.stop)
+            pages = Pages(self._metrics, self._health, host=declared.host, port=declared.port)
+            await pages.start()
+            stack.push_async_callback(pages.stop)
 
     async def _until_the_end(self, store: Store, apps: Sequence[BatchApp]) -> None:
         """Wait for a stop, or for the first thing that ends without being asked to."""
@@ -254,7 +262,10 @@ class Worker:
                     " (start it with --take-over to make it the current one again)"
                 )
                 raise SupersededError(msg)
+            now = asyncio.get_running_loop().time()
+            self._health.on_beat(now)
             for app in apps:
+                self._health.on_progress(now, app.group, app.progress)
                 for tp, progress in app.progress.items():
                     self._metrics.lag.labels(tp.topic, str(tp.partition)).set(progress.lag)
             await store.announce_worker(self._id, self._facts(), HEARTBEAT_TTL)

@@ -45,12 +45,14 @@ class WorkerSettings(Spec):
     """Records of one fetch, at most."""
     session_timeout: Annotated[Duration, between("1s", "30m")] = timedelta(seconds=6)
     """After how long without a sign of life a worker's partitions go to another one."""
+    stall_after: Annotated[Duration, between("10s", "1h")] = timedelta(minutes=2)
+    """A worker with records to read that gets nothing done for so long ends, to be started anew."""
     group_instance_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$")] | None = None
     """Stays with this worker over restarts, so that a quick one causes no rebalance."""
 
 
 class MetricsSettings(Spec):
-    """Prometheus metrics."""
+    """Prometheus metrics, and the health pages beside them."""
 
     port: Annotated[Whole, Field(ge=1, le=65_535)] | None = None
     """None: off."""
