@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from driftline.agents.attached import attached_topics
+from driftline.crashpoints import CrashPoint, pass_point
 from driftline.decode.dead_letter import build_dead_letter
 from driftline.errors import DriftlineError
 from driftline.eventlog.codec import encode
@@ -115,6 +116,7 @@ class Reader:
 
     async def on_batch(self, batch: SourceBatch) -> None:
         """Append what a batch comes to, then acknowledge it."""
+        pass_point(CrashPoint.SOURCE_FETCHED)
         passed = SourceRange(
             source=self._source(batch.tp),
             first=batch.first,
@@ -125,8 +127,11 @@ class Reader:
         )
         with self._metrics.batch_seconds.labels("decode").time():
             reading = self._readers[batch.topic].read(passed, batch.records, seen_at=self._clock())
+            pass_point(CrashPoint.SOURCE_DECODED)
             await self._send(reading)
+        pass_point(CrashPoint.SOURCE_APPENDED)
         batch.ack()
+        pass_point(CrashPoint.SOURCE_ACKNOWLEDGED)
         self._count(batch, reading)
 
     async def on_idle(self, tick: IdleTick) -> None:

@@ -1,0 +1,61 @@
+"""The named moments at which a process may die and nothing may be lost.
+
+Every step between "fetched" and "acknowledged" that changes something outside of the process lies
+between two of them. A test walks through all: a process that was started with
+DRIFTLINE_CRASH=<point>:<n> in its environment kills itself, as kill -9 would, when it passes that
+point for the n-th time. Without it, passing a point costs one comparison.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from enum import StrEnum
+from typing import Final
+
+VARIABLE: Final = "DRIFTLINE_CRASH"
+
+
+class CrashPoint(StrEnum):
+    """In the order in which a record passes them."""
+
+    SOURCE_FETCHED = "source-fetched"
+    """A source batch is in memory; nothing of it has been sent."""
+    SOURCE_DECODED = "source-decoded"
+    """Its messages are made; none is sent."""
+    SOURCE_APPENDED = "source-appended"
+    """The events log and the dead letters have all of it; it is not acknowledged."""
+    SOURCE_ACKNOWLEDGED = "source-acknowledged"
+    """It may be committed; perhaps it is not yet."""
+    EVENTS_FETCHED = "events-fetched"
+    """A batch of the events log is in memory."""
+    EVENTS_APPLIED = "events-applied"
+    """It has changed the monitor; nothing is stored."""
+    CHECKPOINT_ENCODED = "checkpoint-encoded"
+    """What is to be stored is made; nothing is sent to the store."""
+    INSTANCES_STORED = "instances-stored"
+    """The instances are stored, the partition's position is not."""
+    PARTITION_STORED = "partition-stored"
+    """The position is stored; alerts are still in the outbox."""
+    ALERTS_PUBLISHED = "alerts-published"
+    """The alerts topic has them, the outbox still, too."""
+    EVENTS_ACKNOWLEDGED = "events-acknowledged"
+    """The batch may be committed; perhaps it is not yet."""
+
+
+def _asked(environ: str) -> tuple[str, int]:
+    point, _, count = environ.partition(":")
+    return point, int(count) if count.isdigit() else 1
+
+
+_point, _left = _asked(os.environ.get(VARIABLE, ""))
+
+
+def pass_point(point: CrashPoint) -> None:
+    """Die here, if this process was asked to."""
+    global _left  # noqa: PLW0603 - counted per process, as the request is
+    if point != _point:
+        return
+    _left -= 1
+    if _left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
