@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,7 @@ from driftline.config.streams import StreamSpec
 from driftline.model import Role
 from driftline.recorded import build_timeline
 from driftline.replay import Replay
+from support.pipeline import Pipeline, Sent, WorkerProcess
 from support.recorded_streams import (
     LABEL_DELAY,
     RECORDINGS,
@@ -21,9 +24,15 @@ from support.recorded_streams import (
     expected_alarms,
     profile,
 )
+from support.verifier import verify
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from driftline.config.deployment import Deployment
+    from driftline.model import Alarm, InstanceKey
+    from support.kafka_broker import KafkaBroker
 
 
 def test_every_kind_of_detector_alarms_in_the_recordings() -> None:
@@ -46,11 +55,87 @@ def test_alarms_of_a_replay_are_those_of_river(recording: Recording, tmp_path: P
     delay = LABEL_DELAY if labels is not None else None
     timeline = build_timeline(stream, predictions, labels, label_delay=delay)
 
-    found: Alarms = {}
-    for effects in replay.run(timeline):
-        for instance, alarm in effects.alarms:
-            key = (instance.name, alarm.signal, alarm.profile)
-            found.setdefault(key, []).append(alarm.values_seen)
+    found = collect(alarm for effects in replay.run(timeline) for alarm in effects.alarms)
     assert replay.records == len(recording.rows) + len(recording.label_rows)
     assert found == expected_alarms([recording])
     assert found
+
+
+class Disturbance(StrEnum):
+    """What happens to the worker in the middle."""
+
+    NONE = "none"
+    STOP = "stop"
+    KILL = "kill"
+
+
+@dataclass
+class Attached:
+    """A deployment with a stream for each recording, whose topics hold all of it."""
+
+    pipeline: Pipeline
+    deployment: Deployment
+
+
+@pytest.fixture
+def attached(
+    kafka: KafkaBroker, redis_url: str, make_topic: Callable[..., str], tmp_path: Path
+) -> Attached:
+    """One partition for each source topic, so that there is one order."""
+    pipeline = Pipeline(
+        tmp_path / "deployment",
+        kafka.bootstrap,
+        redis_url,
+        # Under its own name a killed worker comes back at once, without waiting for its session.
+        worker={"group_instance_id": "only"},
+    )
+    streams = {}
+    for recording in RECORDINGS:
+        topics = [make_topic(f"{recording.name}.predictions")]
+        pipeline.send(topics[0], map(Sent, recording.prediction_values()))
+        if recording.labels is not None:
+            topics.append(make_topic(f"{recording.name}.labels"))
+            pipeline.send(topics[1], map(Sent, recording.label_values()))
+        streams[recording.name] = recording.declared(*topics)
+    return Attached(pipeline, pipeline.declare(streams, detector_files()))
+
+
+@pytest.mark.parametrize("disturbance", Disturbance)
+async def test_alarms_through_kafka_and_redis_are_those_of_river(
+    attached: Attached, disturbance: Disturbance
+) -> None:
+    """Undisturbed, with a stop and a restart, and with a kill -9: the same alarms, none missing.
+
+    What the worker itself said is compared, and what its events log comes to when it is applied
+    anew, which also has to be, byte for byte, what is stored and published.
+    """
+    pipeline, deployment = attached.pipeline, attached.deployment
+    worker = WorkerProcess(deployment.directory)
+    await worker.start()
+    if disturbance is not Disturbance.NONE:
+        await pipeline.drained(deployment, share=0.4, watch=worker.ended)
+        await (worker.stop() if disturbance is Disturbance.STOP else worker.kill())
+        await worker.start()
+    await pipeline.drained(deployment, watch=worker.ended)
+    await worker.stop()
+
+    expected = expected_alarms()
+    verified = await verify(pipeline, deployment)
+    assert collect(verified.alarms) == expected
+    said: Alarms = {}
+    for line in worker.said("alarm"):
+        key = (line["instance"], line["signal"], line["profile"])
+        said.setdefault(key, []).append(line["values_seen"])
+    if disturbance is Disturbance.KILL:
+        # What was not yet stored is done again, and comes to the same.
+        said = {key: sorted(set(values)) for key, values in said.items()}
+    assert said == expected
+
+
+def collect(alarms: Iterable[tuple[InstanceKey, Alarm]]) -> Alarms:
+    """The alarms as the oracle gives them."""
+    found: Alarms = {}
+    for instance, alarm in alarms:
+        key = (instance.name, alarm.signal, alarm.profile)
+        found.setdefault(key, []).append(alarm.values_seen)
+    return found
