@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.attached import attached_topics
 from driftline.app.topics import wanted_topics
 from driftline.errors import UnavailableError
-from driftline.transport.topics import TopicAdmin
+from driftline.transport.topics import Creation, TopicAdmin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from driftline.app.connections import Connections
     from driftline.config.deployment import Deployment
-    from driftline.transport.topics import Creation, TopicDescription, TopicSpec
+    from driftline.transport.topics import TopicDescription, TopicSpec
 
 VITAL: Final = ("partitions", "cleanup.policy")
 """With another of these driftline does not work; with another of the rest it is less safe."""
+
+VISIBLE_SECONDS: Final = 5.0
+"""So long may it take until a topic that was made is told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,11 @@ async def check_topics(
     wanted = wanted_topics(deployment.settings)
     created = await admin.create(wanted) if create and not connections.kafka_embedded else {}
     attached = attached_topics(deployment.streams.values())
-    found = await admin.describe({*(spec.name for spec in wanted), *attached})
+    found = await _describe(
+        admin,
+        {*(spec.name for spec in wanted), *attached},
+        awaited={name for name, creation in created.items() if creation is Creation.CREATED},
+    )
     own = []
     for spec in wanted:
         topic = found.get(spec.name)
@@ -123,6 +131,18 @@ def compare(
         name: (value, config[name]) for name, value in wanted.config.items() if name in config
     }
     return tuple(Difference(name, *pair) for name, pair in pairs.items() if pair[0] != pair[1])
+
+
+async def _describe(
+    admin: TopicAdmin, names: Collection[str], *, awaited: Collection[str]
+) -> Mapping[str, TopicDescription]:
+    """The topics that exist. Brokers tell of one that was just made a moment later."""
+    until = asyncio.get_running_loop().time() + VISIBLE_SECONDS
+    while True:
+        found = await admin.describe(names)
+        if found.keys() >= set(awaited) or asyncio.get_running_loop().time() > until:
+            return found
+        await asyncio.sleep(VISIBLE_SECONDS / 50)
 
 
 async def _config(admin: TopicAdmin, name: str) -> Mapping[str, str]:

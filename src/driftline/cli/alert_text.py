@@ -10,7 +10,7 @@ from rich.text import Text
 
 from driftline.alerts.alert import Status
 from driftline.cli.common import plain
-from driftline.cli.wording import count, figure, many, when
+from driftline.cli.wording import count, figure, many, span, when
 from driftline.model import Severity
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _labels(data: AlertData) -> str:
         return ""
     share = "" if labels.coverage is None else f" ({labels.coverage:.0%} of predictions)"
     delay = labels.mean_delay_seconds
-    after = "" if delay is None else f", {delay / 86_400:.3g} days after on average"
+    after = "" if delay is None else f", {span(delay)} after their prediction on average"
     return f"{count(labels.joined)} joined{share}, {count(labels.waiting)} waiting{after}"
 
 

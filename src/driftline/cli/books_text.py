@@ -14,13 +14,11 @@ if TYPE_CHECKING:
 
 
 def books_table(stream: StreamStatus) -> Table:
-    """Per source partition what became of its offsets."""
+    """Per source partition what became of its offsets, and of the rows among them."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("  books: offsets of", no_wrap=True)
-    for name in ("passed", "= rows", "+ dead-lettered", "+ filtered", "+ gaps"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("of the rows: applied", justify="right", no_wrap=True)
-    table.add_column("duplicates", justify="right", no_wrap=True)
+    table.add_column("  books", overflow="fold")
+    for name in ("passed", "= rows", "+ dead", "+ filtered", "+ gaps", "applied", "duplicates"):
+        table.add_column(name, justify="right", no_wrap=name != "+ gaps")
     for source in stream.sources:
         table.add_row(
             plain(f"  {source.role} {source.topic}/{source.partition}"),

@@ -111,7 +111,7 @@ def letter_table(letters: Sequence[FoundLetter]) -> Table:
     """One line for each dead letter."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("offset", "refused at", "stream", "role", "record", "code", "attempt"):
-        table.add_column(name, no_wrap=name != "record")
+        table.add_column(name, no_wrap=name != "record", overflow="fold")
     table.add_column("why", overflow="fold")
     for found in letters:
         letter = found.letter

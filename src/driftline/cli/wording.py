@@ -31,3 +31,11 @@ def figure(value: float | None) -> str:
 def many(number: int, one: str, several: str | None = None) -> str:
     """A number with its noun in the form that it takes."""
     return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def span(seconds: float) -> str:
+    """A length of time in the largest unit of which it holds at least one."""
+    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"
