@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.demo.worker import check_alive
 from driftline.errors import DriftlineError
-from driftline.model import InstanceKey, Role
+from driftline.model import InstanceKey
 from driftline.monitor.summary import read_summary
 
 if TYPE_CHECKING:
     from driftline.embedded.process import ChildProcess
-    from driftline.recorded import Batch
     from driftline.store.protocol import Store
 
-AHEAD: Final = 6_000
-"""So many records of a topic may be on their way: the embedded Kafka keeps twice as many."""
+AHEAD: Final = 10_000
+"""So many records may be on their way: of one topic alone the embedded Kafka keeps some more."""
 PATIENCE_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.1
 
@@ -28,28 +27,18 @@ class Applied:
         self._store = store
         self._key = InstanceKey(stream)
         self._worker = worker
-        self._sent = dict.fromkeys(Role, 0)
-        self._rows = dict.fromkeys(Role, 0)
-
-    @property
-    def sent(self) -> int:
-        """Records that were given to be sent."""
-        return sum(self._sent.values())
-
-    @property
-    def rows(self) -> int:
+        self.sent = 0
+        """Records that were handed over; whoever sends keeps it up to date."""
+        self.rows = 0
         """Records that are applied and stored."""
-        return sum(self._rows.values())
 
-    async def make_room(self, batch: Batch) -> None:
-        """Wait until this batch may be sent, and count it.
+    async def make_room(self) -> None:
+        """Wait until more may be sent.
 
         Raises:
             DriftlineError: as `_wait`.
         """
-        (role,) = batch.roles
-        self._sent[role] += len(batch.records)
-        await self._wait({role: self._sent[role] - AHEAD})
+        await self._wait(self.sent - AHEAD)
 
     async def wait_for_all(self) -> None:
         """Wait until all that was sent is applied.
@@ -57,19 +46,19 @@ class Applied:
         Raises:
             DriftlineError: as `_wait`.
         """
-        await self._wait(self._sent)
+        await self._wait(self.sent)
 
-    async def _wait(self, wanted: dict[Role, int]) -> None:
-        """Wait for so many rows.
+    async def _wait(self, wanted: int) -> None:
+        """Wait until so many rows are applied.
 
         Raises:
             DriftlineError: the worker ended, or nothing is applied any more.
         """
         loop = asyncio.get_running_loop()
         moved_at, rows = loop.time(), self.rows
-        while any(self._rows[role] < count for role, count in wanted.items()):
-            check_alive(self._worker)
-            await self._look()
+        check_alive(self._worker)
+        while self.rows < wanted:
+            self.rows = await self._look()
             if self.rows > rows:
                 moved_at, rows = loop.time(), self.rows
             elif loop.time() - moved_at > PATIENCE_SECONDS:
@@ -79,15 +68,11 @@ class Applied:
                 )
                 raise DriftlineError(msg)
             await asyncio.sleep(POLL_SECONDS)
+            check_alive(self._worker)
 
-    async def _look(self) -> None:
+    async def _look(self) -> int:
         stored = await self._store.load_instance(self._key)
         if stored is None:
-            return
+            return 0
         books = read_summary(stored.fields["summary"]).books
-        for role in Role:
-            self._rows[role] = sum(
-                one.applied + one.duplicates
-                for source, one in books.items()
-                if source.partition("|")[0] == role
-            )
+        return sum(one.applied + one.duplicates for one in books.values())

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 PARTS: Final = 5
 """Without a terminal progress is told so many times."""
-RULE: Final = 9
 
 
 class Narrator:
@@ -39,7 +38,7 @@ class Narrator:
         self._bar = Progress(
             TextColumn("{task.fields[date]}"),
             BarColumn(bar_width=None),
-            TextColumn("{task.completed:,.0f} of {task.total:,.0f} records"),
+            TextColumn("{task.completed:,.0f} of {task.total:,.0f} records sent"),
             console=console,
             transient=True,
             disable=not console.is_terminal,
@@ -63,15 +62,15 @@ class Narrator:
         """A paragraph, or part of one."""
         self._console.print(Text(text, style))
 
-    def progress(self, applied: int, total: int, at: Micros) -> None:
-        """So many records are applied, and event time has come to `at`."""
+    def progress(self, sent: int, total: int, at: Micros) -> None:
+        """So many records were sent, up to event time `at`."""
         date = f"{to_datetime(at):%Y-%m-%d}"
-        self._bar.update(self._task, completed=applied, total=total, date=date, visible=True)
-        part = applied * PARTS // total
+        self._bar.update(self._task, completed=sent, total=total, date=date, visible=True)
+        part = sent * PARTS // total
         if part > self._told:
             self._told = part
             if not self._console.is_terminal:
-                self.say(f"{date}: {applied:,} of {total:,} records")
+                self.say(f"{date}: {sent:,} of {total:,} records sent")
 
     def alert(self, alert: SeenAlert) -> None:
         """An alert, as it comes."""

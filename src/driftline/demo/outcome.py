@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from driftline.alerts.summary import subject
 from driftline.model import SECOND, Micros, Severity, iso
 
 if TYPE_CHECKING:
+    from driftline.alerts.schema import AlertData
     from driftline.app.status.report import StreamStatus
     from driftline.demo.alerts import SeenAlert
     from driftline.demo.series import Series
+    from driftline.eventlog.messages import Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,12 @@ class Outcome:
         """The first revisions, in the order of event time."""
         opened = [alert for alert in self.alerts if alert.opens]
         return tuple(sorted(opened, key=lambda alert: alert.told_at))
+
+    def latest(self, alert: SeenAlert) -> AlertData:
+        """The newest revision of the same alert."""
+        return next(
+            one.data for one in reversed(self.alerts) if one.data.alert_id == alert.data.alert_id
+        )
 
     @property
     def events_per_second(self) -> float:
@@ -114,7 +124,7 @@ def name_of(alert: SeenAlert) -> str:
     return subject(alert.data.signal, alert.data.signal_kind, alert.data.indicator)
 
 
-def find_lead(opened: tuple[SeenAlert, ...], prediction_times: list[Micros]) -> Lead | None:
+def find_lead(opened: tuple[SeenAlert, ...], prediction_times: Ints) -> Lead | None:
     """The first alert that needed labels against the first that did not, in order of event time.
 
     Of the latter one of severity info counts only where there is no other. None if either is
@@ -126,5 +136,7 @@ def find_lead(opened: tuple[SeenAlert, ...], prediction_times: list[Micros]) -> 
     if labelled is None or not free:
         return None
     first = (loud or free)[0]
-    made = sum(first.told_at < at <= labelled.told_at for at in prediction_times)
-    return Lead(first, labelled, made)
+    earlier, later = np.searchsorted(
+        prediction_times, [first.told_at, labelled.told_at], side="right"
+    ).tolist()
+    return Lead(first, labelled, abs(later - earlier))

@@ -39,8 +39,11 @@ HOUR: Final = 3_600 * SECOND
 def alert_text(alert: SeenAlert) -> Text:
     """An alert as it fires: what, what else moved, which record set it off, how fast."""
     data = alert.data
-    word = data.severity.value.upper() if data.status is Status.FIRING else "resolved"
-    style = STYLES[data.severity] if data.status is Status.FIRING else "green"
+    word, style = data.severity.value.upper(), STYLES[data.severity]
+    if data.status is Status.RESOLVED:
+        word, style = "resolved", "green"
+    elif not alert.opens:
+        word = "update"
     head = Text.assemble((f"{word:<9}", style), Text(printable(data.summary), "bold"))
     lines = [head]
     if alert.opens:
@@ -84,18 +87,14 @@ def summary_table(outcome: Outcome) -> Table:
         table.add_column(column)
     table.add_column("before -> after")
     for alert in outcome.opened:
-        ended = [
-            one
-            for one in outcome.alerts
-            if one.data.alert_id == alert.data.alert_id and one.data.status is Status.RESOLVED
-        ]
+        latest = outcome.latest(alert)
         table.add_row(
             printable(name_of(alert)),
             Text(alert.data.severity.value, STYLES[alert.data.severity]),
             f"{to_datetime(alert.told_at):%Y-%m-%d %H:%M}",
             _minute(alert.data.evidence.change_at),
-            "resolved" if ended else "firing",
-            _levels(alert.data),
+            latest.status.value,
+            _levels(latest),
         )
     return table
 

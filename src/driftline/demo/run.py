@@ -6,17 +6,18 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from driftline.app.sending import send_timeline
 from driftline.app.status.collect import collect_status
 from driftline.config.deployment import load_deployment
 from driftline.demo.alerts import AlertFeed
 from driftline.demo.applied import Applied
+from driftline.demo.course import Course, load_course
 from driftline.demo.narrator import Narrator
 from driftline.demo.outcome import Outcome, Timings, find_lead
-from driftline.demo.sender import send_timeline
 from driftline.demo.series import load_series
 from driftline.demo.worker import wait_for_servers, wait_until_ready
 from driftline.errors import DriftlineError
-from driftline.model import InstanceKey, Role
+from driftline.model import InstanceKey
 from driftline.recorded import build_timeline
 from driftline.store.connect import connect
 
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
     from driftline.app.status.report import StreamStatus
     from driftline.demo.alerts import SeenAlert
     from driftline.demo.stage import Stage
-    from driftline.model import Micros
-    from driftline.recorded import Batch, Timeline
     from driftline.store.protocol import Store
 
 T = TypeVar("T")
 
 RATE: Final = 8_000.0
 """Records a second at most: slow enough to watch, and for two cores to keep up with."""
+PARTITION: Final = 0
+"""All goes to one, so that a run has one order and comes out the same each time."""
 CHART_WIDTH: Final = 76
 SETTLE_SECONDS: Final = 20.0
 """So long after the last record all books must be closed and all alerts read."""
@@ -63,7 +64,6 @@ class _Show:
         self._began = stage.began
         self._narrator = narrator
         self._alerts: list[SeenAlert] = []
-        self._prediction_times: list[Micros] = []
 
     async def run(self) -> Outcome:
         self._narrator.say(self._scene.about, "bold")
@@ -73,29 +73,31 @@ class _Show:
         connections = await wait_for_servers(self._worker, self._deployment)
         store = await connect(connections.redis, self._deployment.settings.name)
         try:
-            timeline, _ = await asyncio.gather(
-                asyncio.to_thread(self._timeline), wait_until_ready(self._worker, store)
+            course, _ = await asyncio.gather(
+                asyncio.to_thread(self._course), wait_until_ready(self._worker, store)
             )
-            outcome = await self._play(timeline, connections, store)
+            outcome = await self._play(course, connections, store)
         finally:
             await store.close()
         self._narrator.outcome(outcome, self._stream)
         return outcome
 
-    def _timeline(self) -> Timeline:
+    def _course(self) -> Course:
         scene = self._scene
-        return build_timeline(
-            self._stream, scene.predictions, scene.labels, label_delay=scene.label_delay
+        return load_course(
+            build_timeline(
+                self._stream, scene.predictions, scene.labels, label_delay=scene.label_delay
+            )
         )
 
-    async def _play(self, timeline: Timeline, connections: Connections, store: Store) -> Outcome:
+    async def _play(self, course: Course, connections: Connections, store: Store) -> Outcome:
         started = time.perf_counter()
         topic = self._deployment.settings.alerts_topic
         feed = AlertFeed(connections, topic, self._scene.label_delay)
         applied = Applied(store, self._stream.name, self._worker)
         with self._narrator:
             finished, status = await _beside(
-                self._flow(timeline, connections, store, applied, feed), self._tell(feed)
+                self._flow(course, connections, store, applied, feed), self._tell(feed)
             )
         key = InstanceKey(self._stream.name)
         series = [
@@ -107,7 +109,7 @@ class _Show:
             scene=self._scene.name,
             alerts=told,
             series=tuple(series),
-            lead=find_lead(told, self._prediction_times),
+            lead=find_lead(told, course.predictions),
             status=status,
             sent=applied.sent,
             timings=Timings(
@@ -119,7 +121,7 @@ class _Show:
 
     async def _flow(
         self,
-        timeline: Timeline,
+        course: Course,
         connections: Connections,
         store: Store,
         applied: Applied,
@@ -127,16 +129,21 @@ class _Show:
     ) -> tuple[float, StreamStatus]:
         """Send all; when it was applied, and how the stream stands once it has settled."""
 
-        async def before(batch: Batch) -> None:
-            if Role.PREDICTIONS in batch.roles:
-                self._prediction_times += batch.times.tolist()
-            self._narrator.progress(applied.rows, len(timeline), int(batch.times[0]))
-            await applied.make_room(batch)
+        def on_progress(sent: int) -> None:
+            applied.sent = sent
+            self._narrator.progress(sent, len(course), course.at(sent))
 
-        await send_timeline(timeline, self._stream, connections.kafka, rate=RATE, before=before)
+        await send_timeline(
+            course.timeline,
+            self._stream,
+            connections.kafka,
+            rate=RATE,
+            partition=PARTITION,
+            throttle=applied.make_room,
+            on_progress=on_progress,
+        )
         await applied.wait_for_all()
         finished = time.perf_counter()
-        self._narrator.progress(len(timeline), len(timeline), self._prediction_times[-1])
         return finished, await self._settled(connections, store, feed)
 
     async def _settled(

@@ -114,7 +114,8 @@ class TopicAdmin:
     def __init__(
         self, address: KafkaAddress, *, timeout: timedelta = timedelta(seconds=15)
     ) -> None:
-        self._client = AdminClient(address.librdkafka())
+        # What goes wrong is raised: librdkafka need not print to standard error as well.
+        self._client = AdminClient(address.librdkafka() | {"log_level": 2})
         self._bootstrap = address.bootstrap
         self._timeout = timeout.total_seconds()
 
