@@ -1,13 +1,13 @@
 """How far event time has come: a watermark from the readers' progress, and nothing else.
 
 Each source partition has a clock: its newest event time, or, once its reader had caught up, that
-time plus what has
-passed on the reader's own clock since (a source that falls silent must not stop time). A stream's
-watermark is the
-least of its partitions' clocks *as of one moment that all of them have reported on*: what one
-reader says now must not
-be compared with what another said a while ago. Watermarks in this sense: Akidau et al., "The
-Dataflow Model", VLDB 2015.
+time plus what has passed on the reader's own clock since (a source that falls silent must not stop
+time). A stream's watermark is the least of its partitions' clocks *as of one moment that all of
+them have reported on*: what one reader says now must not be compared with what another said a while
+ago. (Years-old data through live topics: an empty labels topic stands at today; the moment its
+first label is in, it stands years back. Taken together with the predictions' clock of a moment
+ago, today would have won.) Watermarks in this sense: Akidau et al., "The Dataflow Model", VLDB
+2015.
 """
 
 from __future__ import annotations
@@ -60,14 +60,23 @@ class SourceClock(msgspec.Struct, array_like=True):
             return
         if not progress.caught_up:
             self.idle_since = None
-        elif advanced or self.idle_since is None:
+        elif advanced or self.idle_since is None or self.idle_since > seen_at:
             self.idle_since = seen_at
-        if self.points:
-            seen_at = max(seen_at, self.points[-1].seen_at)
+        # Another reader's clock, or one that was set back: what was ahead of it was wrong.
+        while self.points and self.points[-1].seen_at > seen_at:
+            self.points.pop()
         self.points.append(_Point(seen_at, self._live_clock(seen_at)))
         if len(self.points) > MAX_POINTS:
-            # Fewer readings only make the watermark more careful, never wrong.
-            self.points = [*self.points[:-1:2], self.points[-1]]
+            self._thin()
+
+    def _thin(self) -> None:
+        """Keep half of the readings: each pair's earlier moment, with the lower of its clocks."""
+        last = self.points.pop()
+        pairs = zip(self.points[::2], self.points[1::2], strict=False)
+        thinned = [_Point(a.seen_at, min(a.clock, b.clock)) for a, b in pairs]
+        if len(self.points) % 2:
+            thinned.append(self.points[-1])
+        self.points = [*thinned, last]
 
     def _file_clock(self, *, ended: bool) -> Micros:
         if ended:
@@ -99,7 +108,11 @@ class _RoleClocks(msgspec.Struct, array_like=True):
 
     @property
     def complete(self) -> bool:
-        return len(self.sources) >= self.partitions
+        return all(partition in self.sources for partition in range(self.partitions))
+
+    def current(self) -> Iterator[SourceClock]:
+        """The partitions that the topic has; a topic that was made again may have fewer."""
+        return (self.sources[partition] for partition in range(self.partitions))
 
 
 class StreamClockState(msgspec.Struct, array_like=True):
@@ -153,7 +166,7 @@ class StreamClock:
 
     def _sources(self) -> Iterator[SourceClock]:
         for role in self.roles:
-            yield from self._clocks[role.value].sources.values()
+            yield from self._clocks[role.value].current()
 
     def snapshot(self) -> StreamClockState:
         """The clock as it is stored."""
