@@ -162,11 +162,9 @@ class Join:
         for row, (id_, at, offset, prediction, score, version) in enumerate(_predictions(rows)):
             entry = self._entry(id_, found)
             if entry is not None and entry.kind != _EARLY:
-                if (entry.partition, entry.offset) != (partition, offset):
-                    self.totals.duplicate_predictions += 1
-                    continue
-                # The store was ahead of our position: this is the row that made the entry.
-                fresh.append(row)
+                # The same position does not make it the same row: a topic may be made again. Rows
+                # that were applied before do not come here, entries and position are stored as one.
+                self.totals.duplicate_predictions += 1
                 continue
             self.totals.predictions += 1
             fresh.append(row)
@@ -181,7 +179,6 @@ class Join:
                     self._orphan(entry)
                 made = Entry(0, _WAITING, at, partition, offset, prediction, score, version)
                 self._hold(id_, made)
-        self._evict()
         return fresh, outcomes
 
     def on_labels(
@@ -213,7 +210,6 @@ class Join:
                     revisions.append(
                         Revision(entry.at, entry.prediction, entry.score, entry.label, label)
                     )
-        self._evict()
         return outcomes, revisions
 
     def on_time(self, now: Micros) -> None:
@@ -229,6 +225,7 @@ class Join:
         """From here on wait so long, and hold so many; what is held already is judged by it too."""
         self._groups.redeclare(horizon=horizon, max_waiting=max_waiting)
         self._max_waiting = max_waiting
+        self._evict()
 
     # -- the cases --
 
@@ -294,7 +291,12 @@ class Join:
             group.joined += 1
         self._groups.held += 1
         self._appended.setdefault(number, []).append(id_)
+        # At the end, where it belongs by its group: see `_forget_expired`.
+        self._recent.pop(id_, None)
         self._put(id_, msgspec.structs.replace(entry, group=number))
+        if self._groups.held > self._max_waiting:
+            # Row by row, so that it makes no difference how rows are cut into messages.
+            self._evict()
 
     def _put(self, id_: str, entry: Entry) -> None:
         self._recent[id_] = entry
@@ -306,6 +308,7 @@ class Join:
                 self.totals.evicted += group.waiting
                 self.totals.evicted_labels += group.early
                 self._drop(number)
+        self._forget_expired()
 
     def _drop(self, number: int) -> None:
         self._removed.append(number)
