@@ -197,8 +197,10 @@ def _passage(stream: str, role: Role, decoded: Decoded) -> Passage:
 def _gaps(passed: SourceRange, records: Sequence[Record]) -> Iterator[Gap]:
     """The offsets of the range that hold no record."""
     expected = passed.first
-    if expected < passed.log_start:
-        retained = min(passed.log_start, passed.next)
+    # What was fetched is no gap, also where the broker has deleted it meanwhile.
+    there = records[0].offset if records else passed.next
+    retained = min(passed.log_start, there)
+    if expected < retained:
         yield Gap(expected, retained, GapCause.RETENTION)
         expected = retained
     for record in records:

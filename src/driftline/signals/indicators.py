@@ -25,16 +25,24 @@ UNSEEN: Final = "(unseen)"
 
 
 class _State(msgspec.Struct, array_like=True):
+    warm_up: int
     waiting: list[str]
     waiting_times: list[int]
     names: list[str]
     rare: list[str]
 
+    @property
+    def sound(self) -> bool:
+        if self.names:
+            return not self.waiting
+        return len(self.waiting) == len(self.waiting_times) < self.warm_up
+
 
 class IndicatorTable:
     """Learns a feature's frequent values from its first `warm_up` values, then yields indicators.
 
-    The values of the warm-up come out, too, as soon as it is complete: nothing is lost to it.
+    The values of the warm-up come out, too, as soon as it is complete: nothing is lost to it. A
+    warm-up that has begun keeps its length, also where the declaration changes meanwhile.
     """
 
     def __init__(self, warm_up: int) -> None:
@@ -93,7 +101,7 @@ class IndicatorTable:
     def snapshot(self) -> bytes:
         """The table as it is stored."""
         rare = [value for value, column in self._column_of.items() if column == self._other]
-        state = _State(self._waiting, self._waiting_times, self._names[:-2], rare)
+        state = _State(self._warm_up, self._waiting, self._waiting_times, self._names[:-2], rare)
         return msgspec.msgpack.encode(state)
 
     @property
@@ -111,6 +119,10 @@ class IndicatorTable:
         except (msgspec.DecodeError, ValueError) as error:
             msg = f"a stored table of indicators does not decode: {error}"
             raise StateError(msg) from error
+        if not state.sound:
+            msg = "a stored table of indicators contradicts itself"
+            raise StateError(msg)
+        self._warm_up = state.warm_up
         self._waiting, self._waiting_times = state.waiting, state.waiting_times
         if state.names:
             self._set(state.names, state.rare)
