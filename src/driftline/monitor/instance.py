@@ -54,7 +54,6 @@ class Instance:
         self._watchers = Watchers(key, stream)
         self._join = _build_join(stream)
         self._windows = _build_windows(stream)
-        self._watermark: Micros = -NEVER
         self._stored_offset: int | None = None
         self._outbox: list[Outgoing] = []
         self._declaration_stored = False
@@ -206,7 +205,6 @@ class Instance:
 
     def on_time(self, watermark: Micros) -> None:
         """Event time has come this far: let expire what is due, close windows."""
-        self._watermark = watermark
         self._join.on_time(watermark - self._lateness)
         self._windows.advance(watermark)
         self.pending_rows += 1
@@ -219,10 +217,7 @@ class Instance:
         self.stream = stream
         self._declaration_stored = False
         self._watchers.redeclare(stream, at, self._publisher(effects, at))
-        if stream.spec.labels is not None:
-            self._join.redeclare(
-                horizon=micros(stream.spec.labels.horizon), max_waiting=stream.spec.max_waiting
-            )
+        self._join.redeclare(horizon=_horizon(stream), max_waiting=stream.spec.max_waiting)
         windows = _build_windows(stream)
         windows.inherit(self._windows)
         self._windows = windows
@@ -362,14 +357,17 @@ class Instance:
 
 
 def _build_join(stream: Stream) -> Join:
+    return Join(horizon=_horizon(stream), max_waiting=stream.spec.max_waiting)
+
+
+def _horizon(stream: Stream) -> Micros:
+    """How long a prediction waits for its label: not at all where there are none."""
     labels = stream.spec.labels
-    horizon = micros(labels.horizon) if labels is not None else 0
-    return Join(horizon=horizon, max_waiting=stream.spec.max_waiting)
+    return micros(labels.horizon) if labels is not None else 0
 
 
 def _build_windows(stream: Stream) -> Windows:
-    labels = stream.spec.labels
-    horizon = micros(labels.horizon) if labels is not None else 0
+    horizon = _horizon(stream)
     numeric = [watch.signal for watch in stream.watches if watch.kind is not SignalKind.CATEGORICAL]
     return Windows(
         stream.spec.windows,

@@ -49,6 +49,8 @@ class StreamState(msgspec.Struct):
     """Rows of instances over `max_instances`."""
     suspended_rows: int = 0
     """Rows passed over because their instance is suspended."""
+    passed: dict[str, tuple[str, int]] = msgspec.field(default_factory=dict)
+    """By role and source partition: its incarnation, and the offset behind its last row so far."""
 
 
 class PartitionState(msgspec.Struct):
@@ -56,6 +58,7 @@ class PartitionState(msgspec.Struct):
 
     format: int
     digest: str
+    declared_at: Micros
     streams: list[dict[str, Any]]
     states: dict[str, StreamState]
     suspended: dict[str, str]
@@ -88,17 +91,32 @@ class _StreamMonitor:
         self.books = Books()
         self.refused = 0
         self.suspended_rows = 0
+        self.passed: dict[str, tuple[str, int]] = {}
         self.instances: dict[InstanceKey, Instance] = {}
         self.deadline: Micros = NEVER
         """Not later than the first deadline of any instance."""
 
     def state(self) -> StreamState:
-        return StreamState(self.clock.snapshot(), self.books, self.refused, self.suspended_rows)
+        return StreamState(
+            self.clock.snapshot(), self.books, self.refused, self.suspended_rows, self.passed
+        )
 
     def restore(self, state: StreamState) -> None:
         self.clock = StreamClock.restore(_roles(self.stream), state.clock)
         self.books = state.books
         self.refused, self.suspended_rows = state.refused, state.suspended_rows
+        self.passed = state.passed
+
+    def pass_rows(self, rows: Rows) -> int:
+        """Note how far rows have come; the offset below which they had come before."""
+        name = f"{rows.role.value}|{rows.source.topic}|{rows.source.partition}"
+        incarnation, since = self.passed.get(name, (rows.source.incarnation, 0))
+        if incarnation != rows.source.incarnation:
+            since = 0
+        if len(rows):
+            following = max(since, int(rows.offsets[-1]) + 1)
+            self.passed[name] = (rows.source.incarnation, following)
+        return since
 
     def on_time(self, offset: int) -> None:
         watermark = self.clock.watermark
@@ -128,6 +146,7 @@ class PartitionMonitor:
         """Of the declaration that holds at this place of the log."""
         self.offset = 0
         """The next offset of the events log to apply."""
+        self._declared_at: Micros = 0
         self.suspended: dict[InstanceKey, str] = {}
         self._deployment = deployment
         self._streams = {stream.name: _StreamMonitor(stream) for stream in streams}
@@ -203,7 +222,7 @@ class PartitionMonitor:
             case Progress():
                 self._on_progress(offset, message)
             case Command(kind=CommandKind.DECLARE):
-                return self._on_declare(message)
+                return self._on_declare(offset, message)
             case Command(kind=CommandKind.FORGET):
                 self._on_forget(message)
         return Effects()
@@ -222,15 +241,17 @@ class PartitionMonitor:
         monitor = self._streams.get(message.stream)
         if monitor is None:
             return effects
+        since = monitor.pass_rows(message)
         for key, rows in _by_instance(message):
+            instance = None
+            if key not in self.suspended:
+                instance = monitor.instances.get(key) or self._admit(monitor, key)
+                if instance is None:
+                    monitor.refused += _count_from(rows, since)
+                elif not _is_past(instance, offset):
+                    self._apply_rows(monitor, instance, rows, found.get(key, {}), effects)
             if key in self.suspended:
-                monitor.suspended_rows += len(rows)
-                continue
-            instance = monitor.instances.get(key) or self._admit(monitor, key)
-            if instance is None:
-                monitor.refused += len(rows)
-            elif not _is_past(instance, offset):
-                self._apply_rows(monitor, instance, rows, found.get(key, {}), effects)
+                monitor.suspended_rows += _count_from(rows, since)
         return effects
 
     def _apply_rows(
@@ -247,7 +268,6 @@ class PartitionMonitor:
         except DriftlineError as error:
             # Trouble of one instance stays there: its stored state is left as it was.
             self.suspend(instance.key, str(error))
-            monitor.suspended_rows += len(rows)
             return
         monitor.deadline = min(monitor.deadline, instance.deadline)
 
@@ -267,18 +287,23 @@ class PartitionMonitor:
             if monitor.clock.on_progress(progress, passage):
                 monitor.on_time(offset)
 
-    def _on_declare(self, command: Command) -> Effects:
-        """From here on the command's declaration holds; an instance keeps what still applies."""
+    def _on_declare(self, offset: int, command: Command) -> Effects:
+        """From here on the command's declaration holds; an instance keeps what still applies.
+
+        One whose stored state is of a later place of the log knows of it already.
+        """
         effects = Effects()
         if command.arguments["digest"] == self.digest:
             return effects
-        self.digest = command.arguments["digest"]
+        self.digest, self._declared_at = command.arguments["digest"], command.at
         before = self._streams
         declared = [Stream.from_json(one) for one in json.loads(command.arguments["streams"])]
         self._streams = {stream.name: _StreamMonitor(stream) for stream in declared}
         for name, former in before.items():
             successor = self._streams.get(name)
             for instance in former.instances.values():
+                if _is_past(instance, offset):
+                    continue
                 if successor is None:
                     effects.add(instance.withdraw(command.at))
                 elif successor.stream != former.stream:
@@ -297,18 +322,19 @@ class PartitionMonitor:
         return effects
 
     def _on_forget(self, command: Command) -> None:
-        """Drop what is in memory; the one who asked removes what is stored."""
+        """Drop what is in memory, and begin anew; what is stored is removed by our owner."""
         for monitor in self._streams.values():
-            monitor.instances = {
-                key: instance
-                for key, instance in monitor.instances.items()
-                if key.name != command.instance and key.stream != command.stream
-            }
+            for key in [key for key in monitor.instances if names(command, key)]:
+                del monitor.instances[key]
+        for key in [key for key in self.suspended if names(command, key)]:
+            del self.suspended[key]
 
     def suspend(self, key: InstanceKey, reason: str) -> None:
         """Pass this instance's rows over from here on; what is stored of it stays."""
         self.suspended[key] = reason
-        self._streams[key.stream].instances.pop(key, None)
+        monitor = self._streams.get(key.stream)
+        if monitor is not None:
+            monitor.instances.pop(key, None)
 
     # -- what is stored --
 
@@ -322,6 +348,7 @@ class PartitionMonitor:
         state = PartitionState(
             format=FORMAT,
             digest=self.digest,
+            declared_at=self._declared_at,
             streams=[one.stream.to_json() for one in self._streams.values()],
             states={name: one.state() for name, one in self._streams.items()},
             suspended={key.name: reason for key, reason in self.suspended.items()},
@@ -359,7 +386,7 @@ class PartitionMonitor:
             StateError: it does not decode.
         """
         state = PartitionState.decode(stored.blob)
-        self.digest = state.digest
+        self.digest, self._declared_at = state.digest, state.declared_at
         self._streams = {
             stream.name: _StreamMonitor(stream) for stream in map(Stream.from_json, state.streams)
         }
@@ -381,14 +408,17 @@ class PartitionMonitor:
     def adopt_windows(self, key: InstanceKey, blobs: Mapping[str, bytes]) -> None:
         """Take over an instance's open windows.
 
+        If another declaration held when it was stored, the present one does from here on; unless it
+        was stored at a later place of the log, and has come to a declaration that we have not.
+
         Raises:
             StateError: one is missing or does not decode.
         """
         monitor = self._streams[key.stream]
         instance = monitor.instances[key]
         instance.load_windows(blobs)
-        if instance.stream != monitor.stream:
-            instance.redeclare(monitor.stream, monitor.clock.newest)
+        if instance.stream != monitor.stream and not _is_past(instance, self.offset):
+            instance.redeclare(monitor.stream, self._declared_at)
         monitor.deadline = min(monitor.deadline, instance.deadline)
 
 
@@ -396,6 +426,16 @@ def _roles(stream: Stream) -> tuple[Role, ...]:
     if stream.spec.labels is None:
         return (Role.PREDICTIONS,)
     return (Role.PREDICTIONS, Role.LABELS)
+
+
+def names(command: Command, key: InstanceKey) -> bool:
+    """Whether a command is about this instance: it names it, or the whole stream."""
+    return key.name == command.instance or key.stream == command.stream
+
+
+def _count_from(rows: Rows, since: int) -> int:
+    """How many of the rows have an offset from `since` on."""
+    return len(rows) - int(np.searchsorted(rows.offsets, since))
 
 
 def _is_past(instance: Instance, offset: int) -> bool:

@@ -36,7 +36,6 @@ class Watchers:
         self._instance = instance
         self._labels_topic = stream.spec.labels.topic if stream.spec.labels is not None else ""
         self._watched = {watch.signal: WatchedSignal(instance, watch) for watch in stream.watches}
-        self._withdrawn: dict[str, WatchedSignal] = {}
         self._removed: set[str] = set()
 
     def __iter__(self) -> Iterator[WatchedSignal]:
@@ -48,8 +47,8 @@ class Watchers:
         return self._watched
 
     def watch(self, signal: str) -> Watch:
-        """The watch of a signal; of one whose watch was just taken away the former one."""
-        return (self._watched.get(signal) or self._withdrawn[signal]).watch
+        """The watch of a signal."""
+        return self._watched[signal].watch
 
     def observe(
         self,
@@ -75,7 +74,7 @@ class Watchers:
             for signal, hit in hits:
                 alarm = _alarm(signal, hit, self._trigger(signal, hit.row, rows, outcomes))
                 effects.alarms.append((self._instance, alarm))
-                changes = self._watched[signal].hear(alarm, rows.source.incarnation)
+                changes = self._watched[signal].hear(alarm, _incarnation(signal, rows))
                 effects.events += map(publish, changes)
         self._extend(observed, len(rows), effects, publish)
         return effects
@@ -119,7 +118,6 @@ class Watchers:
                 successor.succeed(former)
                 names -= successor.field_names()
             else:
-                self._withdrawn[signal] = former
                 _withdraw(former, at, publish)
             self._removed |= names
         self._watched, self._labels_topic = after._watched, after._labels_topic
@@ -152,6 +150,13 @@ class Watchers:
         """
         for watched in self._watched.values():
             watched.restore(fields)
+
+
+def _incarnation(signal: str, rows: Rows) -> str:
+    """The life of the topic that the trigger is in; unknown of a label that came first."""
+    if signal in NEEDS_LABELS and rows.role is Role.PREDICTIONS:
+        return ""
+    return rows.source.incarnation
 
 
 def _withdraw(watched: WatchedSignal, at: Micros, publish: Publish) -> None:
