@@ -9,13 +9,14 @@ import structlog
 from driftline.errors import StateError
 from driftline.eventlog.routing import events_partition
 from driftline.monitor.partition import PartitionMonitor
+from driftline.monitor.state import StoredInstance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from driftline.config.deployment import Deployment
     from driftline.model import InstanceKey
-    from driftline.monitor.state import Outgoing, StoredInstance
+    from driftline.monitor.state import Outgoing
     from driftline.store.protocol import Store
 
 log = structlog.get_logger(__name__)
@@ -43,20 +44,19 @@ async def load_partition(
         monitor.restore(stored)
     count = deployment.settings.topics.events_partitions
     ours = [
-        key
-        for key in await store.list_instances()
-        if events_partition(key, count) == partition
-        and key.stream in monitor.streams
-        and key not in monitor.suspended
+        key for key in await store.list_instances() if events_partition(key, count) == partition
     ]
     outbox: dict[InstanceKey, Sequence[Outgoing]] = {}
     for key, found in (await store.load_instances(ours)).items():
+        # What is suspended, or was taken out of the deployment, may still have had alerts to tell.
+        if isinstance(found, StoredInstance) and found.outbox:
+            outbox[key] = found.outbox
+        if key.stream not in monitor.streams or key in monitor.suspended:
+            continue
         if isinstance(found, StateError):
             _suspend(monitor, key, found)
         elif found is not None:
             await _adopt(monitor, store, key, found)
-            if found.outbox:
-                outbox[key] = found.outbox
     return monitor, outbox
 
 

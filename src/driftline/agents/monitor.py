@@ -73,14 +73,27 @@ class MonitorRole:
         if stored is None:
             if place.committed:
                 self._on_lost(f"kafka has position {place.committed}, and redis has no state")
-            return place.committed or place.log_start
-        start = stored if place.committed is None else min(stored, place.committed)
-        if start < place.log_start or stored > place.log_end:
-            self._on_lost(
-                f"the state is of offset {stored} of {tp.topic}/{tp.partition}, which now holds"
-                f" {place.log_start} to {place.log_end}"
-            )
+            start = place.committed or 0
+        else:
+            self._check_log(tp, place, stored)
+            start = stored if place.committed is None else min(stored, place.committed)
         return min(max(start, place.log_start), place.log_end)
+
+    def _check_log(self, tp: TopicPartition, place: PartitionLog, stored: int) -> None:
+        what = (
+            f"the state is of offset {stored} of {tp.topic}/{tp.partition}, which now holds"
+            f" {place.log_start} to {place.log_end}"
+        )
+        if stored > place.log_end:
+            # Whatever is declared: up to that offset all that came would be taken for old.
+            log.error("events_log_lost", what=what)
+            msg = (
+                f"the events log was deleted or cut off: {what}. To start afresh, remove this"
+                " deployment's keys from Redis too"
+            )
+            raise StateError(msg)
+        if stored < place.log_start:
+            self._on_lost(what)
 
     def _on_lost(self, what: str) -> None:
         log.error("state_lost", what=what)

@@ -14,6 +14,9 @@ import structlog
 from driftline.agents.loading import load_partition
 from driftline.errors import OvertakenError, StateError
 from driftline.eventlog.codec import decode
+from driftline.eventlog.messages import Command, CommandKind
+from driftline.eventlog.routing import events_partition
+from driftline.monitor.partition import names
 from driftline.store.protocol import Outcome
 from driftline.transport.producer import OutgoingMessage
 
@@ -76,10 +79,9 @@ class PartitionWork:
             messages = [
                 (one.offset, _decode(batch, one.offset, one.value)) for one in batch.records
             ]
-            wanted = self.monitor.unknown_ids(one for _, one in messages if one is not None)
-            found = await self._store.fetch_entries(wanted) if wanted else {}
-            for offset, message in messages:
-                await self._apply(offset, message, found)
+            done = 0
+            while done < len(messages):
+                done += await self._apply(messages[done:])
             self.monitor.offset = max(self.monitor.offset, batch.next)
             self._applied.append(batch)
             await self._checkpoint_if_due()
@@ -100,23 +102,42 @@ class PartitionWork:
         if self._flight is not None:
             self._flight.cancel()
 
-    async def _apply(
-        self,
-        offset: int,
-        message: Message | None,
-        found: Mapping[InstanceKey, Mapping[str, bytes]],
-    ) -> None:
-        effects = self.monitor.apply(offset, message, found)
-        self._gauges.on_effects(effects)
-        self._urgent |= bool(effects.events)
-        if self.monitor.needs_reload:
-            await self._reload()
-        # The loop is given back: consumers must be able to say that they live.
-        await asyncio.sleep(0)
+    async def _apply(self, messages: Sequence[tuple[int, Message | None]]) -> int:
+        """Apply messages until one changes what is in memory; return how many were applied."""
+        wanted = self.monitor.unknown_ids(one for _, one in messages if one is not None)
+        found = await self._store.fetch_entries(wanted) if wanted else {}
+        for count, (offset, message) in enumerate(messages, 1):
+            if isinstance(message, Command) and message.kind is CommandKind.FORGET:
+                await self._forget(offset, message)
+                return count
+            effects = self.monitor.apply(offset, message, found)
+            self._gauges.on_effects(effects)
+            self._urgent |= bool(effects.events)
+            if self.monitor.needs_reload:
+                await self._reload()
+                return count
+            # The loop is given back: consumers must be able to say that they live.
+            await asyncio.sleep(0)
+        return len(messages)
+
+    async def _forget(self, offset: int, command: Command) -> None:
+        """Forget instances at this place of the log: here, and in the store.
+
+        All that came before is stored first: whoever takes over begins with the command.
+        """
+        if offset < self.monitor.offset:
+            return
+        await self._checkpoint(forced=True)
+        await self._landed()
+        self.monitor.apply(offset, command, {})
+        count = self._deployment.settings.topics.events_partitions
+        for key in await self._store.list_instances():
+            if names(command, key) and events_partition(key, count) == self.monitor.partition:
+                await self._store.forget(key)
 
     async def _reload(self) -> None:
         """A declaration named a stream of which older state may be stored."""
-        await self._checkpoint()
+        await self._checkpoint(forced=True)
         await self._landed()
         self.monitor, outbox = await load_partition(
             self._store, self.monitor.partition, self._deployment
@@ -134,10 +155,17 @@ class PartitionWork:
         if self._urgent or rows >= CHECKPOINT_ROWS or (now >= self._due_at and self._applied):
             await self._checkpoint()
 
-    async def _checkpoint(self) -> None:
-        """Encode all that changed, and begin to store it once the last one is stored."""
+    async def _checkpoint(self, *, forced: bool = False) -> None:
+        """Encode all that changed, and begin to store it once the last one is stored.
+
+        Forced, it is taken in the middle of a batch too.
+        """
         await self._landed()
-        if not self._applied and not self._urgent:
+        if self.monitor.offset == (self.monitor.stored_offset or 0):
+            # The log was read again from further back: all of it is stored.
+            self._acknowledge()
+            return
+        if not self._applied and not self._urgent and not forced:
             return
         step = self.monitor.checkpoint()
         batches, self._applied = self._applied, []
@@ -147,6 +175,11 @@ class PartitionWork:
         self._due_at = asyncio.get_running_loop().time() + self._pause
         self._gauges.on_checkpoint(self.monitor, size)
         self._flight = asyncio.create_task(self._land(step, batches))
+
+    def _acknowledge(self) -> None:
+        batches, self._applied = self._applied, []
+        for batch in batches:
+            batch.ack()
 
     async def _landed(self) -> None:
         flight, self._flight = self._flight, None
