@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 COMMANDS: Final = (
+    Deferred("demo", "Watch a model go wrong: real data, embedded servers, alerts as they fire."),
     Deferred("init", "Write a small, commented deployment to start from."),
     Deferred("check", "Validate a deployment and show what it comes to."),
     Deferred("worker", "Run: read the topics, watch the signals, raise alerts."),
