@@ -7,7 +7,9 @@ place in the log that a record came to.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -116,8 +118,23 @@ async def _require_topics(stream: Stream, timeline: Timeline, kafka: KafkaAddres
         raise UnavailableError(message)
 
 
+@dataclass(slots=True)
+class _Failures:
+    """What a producer tells of single records: it speaks of failures alone."""
+
+    count: int = 0
+    reason: str = ""
+
+    def on_delivery(self, error: Any, _message: Any) -> None:
+        """Count a record that was not taken."""
+        if error is not None:
+            self.count += 1
+            # The first one is the cause, the others are what follows from it.
+            self.reason = self.reason or error.str()
+
+
 class _Sending:
-    """One producer, what it was given, and what it told of it: it speaks of failures alone."""
+    """One producer, and what it was given."""
 
     def __init__(
         self, stream: Stream, kafka: KafkaAddress, *, partition: int | None, create_topics: bool
@@ -126,9 +143,9 @@ class _Sending:
         self._topics = {role: source.topic for role, source in sources.items()}
         self._ids = {role: _IdReader(source.id) for role, source in sources.items()}
         self._where = {} if partition is None else {"partition": partition}
-        self._reason = ""
+        # Apart from this object, which the producer would else keep alive, and it the producer.
+        self._failures = _Failures()
         self.handed_over = 0
-        self.failed = 0
         settings = kafka.librdkafka() | {
             "client.id": "driftline-send",
             "enable.idempotence": True,
@@ -139,9 +156,14 @@ class _Sending:
             "delivery.timeout.ms": GIVE_UP_MILLIS,
             "allow.auto.create.topics": create_topics,
             "delivery.report.only.error": True,
-            "on_delivery": self._on_delivery,
+            "on_delivery": self._failures.on_delivery,
         }
-        self._producer = Producer(settings)
+        self._producer = Producer(settings, logger=logging.getLogger("confluent_kafka"))
+
+    @property
+    def failed(self) -> int:
+        """How many records were not taken, as far as is known."""
+        return self._failures.count
 
     async def hand_over(self, batch: Batch) -> None:
         """Put records into the producer's queue, waiting while it is full."""
@@ -164,7 +186,7 @@ class _Sending:
             return False
         except KafkaException as error:
             # Refused by the client itself, such as a record that is too large.
-            self._on_delivery(error.args[0], None)
+            self._failures.on_delivery(error.args[0], None)
         self.handed_over += 1
         return True
 
@@ -175,17 +197,11 @@ class _Sending:
         while len(self._producer):
             await self._let_others_run()
         if self.failed:
-            raise SendingError(self.failed, self.handed_over - self.failed, self._reason)
+            raise SendingError(self.failed, self.handed_over - self.failed, self._failures.reason)
 
     async def _let_others_run(self) -> None:
         self._producer.poll(0)
         await asyncio.sleep(PAUSE_SECONDS)
-
-    def _on_delivery(self, error: Any, _message: Any) -> None:
-        if error is not None:
-            self.failed += 1
-            # The first one is the cause, the others are what follows from it.
-            self._reason = self._reason or error.str()
 
 
 class _IdReader:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from rich.padding import Padding
 from rich.table import Table
 
 from driftline.app.footprint import instance_footprint, watch_stored
@@ -32,7 +33,7 @@ _THOUSAND: Final = 1_000
 def write_deployment(console: Console, deployment: Deployment) -> None:
     """The deployment, stream by stream."""
     kafka, redis = servers(deployment.settings)
-    console.print(plain(f"{deployment.settings.name}: Kafka {kafka}, Redis {redis}"))
+    _say(console, f"{deployment.settings.name}: Kafka {kafka}, Redis {redis}")
     for stream in deployment.streams.values():
         console.print()
         _write_stream(console, stream)
@@ -41,22 +42,20 @@ def write_deployment(console: Console, deployment: Deployment) -> None:
 def _write_stream(console: Console, stream: Stream) -> None:
     spec = stream.spec
     title = f"{stream.name} ({spec.task})"
-    console.print(plain(f"{title}: {spec.description}" if spec.description else title))
-    console.print(
-        plain(f"  predictions  {spec.predictions.topic}, from {_start(spec.predictions.start)}")
-    )
-    console.print(plain(f"  labels       {_labels(spec.labels)}"))
+    _say(console, f"{title}: {spec.description}" if spec.description else title)
+    _say(console, f"  predictions  {spec.predictions.topic}, from {_start(spec.predictions.start)}")
+    _say(console, f"  labels       {_labels(spec.labels)}")
     if spec.split_by is not None:
-        console.print(plain(f"  split by     {spec.split_by}, up to {spec.max_instances:,} values"))
+        _say(console, f"  split by     {spec.split_by}, up to {spec.max_instances:,} values")
     windows = ", ".join(
         f"{format_duration(window.size)} kept {format_duration(window.keep)}"
         for window in spec.windows
     )
-    console.print(plain(f"  windows      {windows or 'none'}"))
-    console.print(_watches(stream))
+    _say(console, f"  windows      {windows or 'none'}")
+    console.print(Padding.indent(_watches(stream), 2))
     if signals := unwatched(stream):
-        console.print(plain(f"  not watched  {', '.join(signals)}"))
-    console.print(plain(f"  memory       {_memory(stream)}"))
+        _say(console, f"  not watched  {', '.join(signals)}")
+    _say(console, f"  memory       {_memory(stream)}")
 
 
 def _labels(labels: LabelsSpec | None) -> str:
@@ -108,6 +107,11 @@ def _memory(stream: Stream) -> str:
     return text if count == 1 else f"{text}; each of up to {count:,} instances"
 
 
+def _say(console: Console, text: str) -> None:
+    # Not wrapped: a terminal does that itself, and a file is searched by lines.
+    console.print(plain(text), soft_wrap=True)
+
+
 def size_text(count: int) -> str:
     """A number of bytes for people: 12.3 kB."""
     size = float(count)
@@ -122,21 +126,21 @@ def write_sample(console: Console, samples: Sequence[Sample]) -> None:
     """How records map, role by role."""
     for sample in samples:
         console.print()
-        console.print(plain(f"{sample.stream}: {sample.role} in {sample.topic}: {_counts(sample)}"))
+        _say(console, f"{sample.stream}: {sample.role} in {sample.topic}: {_counts(sample)}")
         rows = sample_rows(sample)
         if rows:
-            console.print(_rows(rows[:ROWS_SHOWN], sample.role.value.removesuffix("s")))
+            table = _rows(rows[:ROWS_SHOWN], sample.role.value.removesuffix("s"))
+            console.print(Padding.indent(table, 2))
         refused = (
             (partition, reject)
             for partition, one in sample.decoded.items()
             for reject in one.rejects
         )
         for partition, reject in islice(refused, ROWS_SHOWN):
-            console.print(
-                plain(
-                    f"  refused: partition {partition}, offset {reject.offset}:"
-                    f" {reject.code}: {reject.message}"
-                )
+            _say(
+                console,
+                f"  refused: partition {partition}, offset {reject.offset}:"
+                f" {reject.code}: {reject.message}",
             )
 
 
@@ -148,7 +152,8 @@ def _counts(sample: Sample) -> str:
     refused = sum(len(one.rejects) for one in sample.decoded.values())
     others = sum(len(one.filtered) for one in sample.decoded.values())
     return (
-        f"the latest {sample.records:,} records, {refused:,} refused, {others:,} not this stream's"
+        f"{sample.records:,} of the latest records, {refused:,} refused,"
+        f" {others:,} not this stream's"
     )
 
 
@@ -156,7 +161,10 @@ def _rows(rows: Sequence[SampleRow], outcome: str) -> Table:
     split = any(row.instance is not None for row in rows)
     scored = any(row.score is not None for row in rows)
     features = list(dict.fromkeys(name for row in rows for name in row.features))
-    table = _table("id", "time", *(["instance"] if split else []), outcome)
+    table = _table("id")
+    table.add_column("time", no_wrap=True)
+    for name in [*(["instance"] if split else []), outcome]:
+        table.add_column(name, overflow="fold")
     for name in [*(["score"] if scored else []), *features]:
         table.add_column(plain(name), overflow="fold")
     for row in rows:
@@ -176,7 +184,7 @@ def _cell(cell: Cell) -> str:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 2), header_style="bold")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in columns:
         table.add_column(name, overflow="fold")
     return table

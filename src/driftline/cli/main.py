@@ -27,10 +27,6 @@ COMMANDS: Final = (
     Deferred("dead-letters", "What was refused and why: list, retry."),
     Deferred("streams", "Remove what is stored of a stream: forget."),
     Deferred("topics", "Show, or make, the topics that driftline needs."),
-    Deferred("alerts", "List, show or follow the alerts."),
-    Deferred("dead-letters", "List what was refused and why, and send it again after a mend."),
-    Deferred("streams", "Remove what is stored of a stream."),
-    Deferred("topics", "Show or create driftline's own topics."),
     Deferred("schema", "Print the JSON Schema of an alert event or of a declaration."),
 )
 """In the order of `driftline --help`."""

@@ -1,0 +1,308 @@
+"""The commands that need no server: what they write, and how they end."""
+
+from __future__ import annotations
+
+import logging
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import structlog
+
+from driftline.alerts.schema import AlertEnvelope
+from driftline.cli.main import COMMANDS
+from support.command import Command
+from support.recorded_stream import write_deployment, write_recordings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
+HEAVY = ("faust", "river", "pyarrow", "aiokafka", "confluent_kafka", "redis", "pydantic", "numpy")
+
+
+@pytest.fixture(autouse=True)
+def quiet_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Commands configure the log of their process; afterwards it is as it was."""
+    monkeypatch.delenv("DRIFTLINE_KAFKA", raising=False)
+    monkeypatch.delenv("DRIFTLINE_REDIS", raising=False)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    logging.captureWarnings(capture=False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def driftline(capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(capsys)
+
+
+def test_help_names_every_command_and_loads_none(driftline: Command) -> None:
+    """`driftline --help` is quick because the libraries behind the commands stay unloaded."""
+    ran = driftline("--help")
+    assert ran.code == 0
+    for command in COMMANDS:
+        assert f" {command.name} " in ran.out
+    script = (
+        "import sys\n"
+        "from driftline.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", [str(command.name) for command in COMMANDS])
+def test_every_command_that_is_named_is_there(driftline: Command, name: str) -> None:
+    """What `--help` lists can be imported, and explains itself."""
+    ran = driftline(name, "--help")
+    assert ran.code == 0, ran.err
+    assert f"driftline {name}" in ran.out
+
+
+def test_the_version_is_the_packages(driftline: Command) -> None:
+    """`driftline --version` says which one is installed."""
+    assert re.fullmatch(r"driftline \d+\.\d+\.\d+\S*\n", driftline("--version").out)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["chek"], ["check", "--jsn"], ["replay"], ["init", "a", "b"]]
+)
+def test_wrong_usage_ends_with_2(driftline: Command, arguments: list[str]) -> None:
+    """An unknown command, option or argument, or a missing one."""
+    ran = driftline(*arguments)
+    assert ran.code == 2
+    assert ran.err
+
+
+def test_a_mistyped_command_is_told_the_right_one(driftline: Command) -> None:
+    """The nearest name helps more than the list."""
+    assert "'check'" in driftline("chek").err
+
+
+def test_what_init_writes_passes_check(driftline: Command, tmp_path: Path) -> None:
+    """The template is a valid deployment as it stands."""
+    assert driftline("init", tmp_path / "new").code == 0
+    ran = driftline("check", "--deployment", tmp_path / "new")
+    assert ran.code == 0, ran.err
+    assert "example (binary)" in ran.out
+
+
+def test_init_overwrites_nothing(driftline: Command, tmp_path: Path) -> None:
+    """A second time it says so and fails, and a user's edit is still there."""
+    driftline("init", tmp_path)
+    stream = tmp_path / "streams" / "example.yaml"
+    stream.write_text("mine")
+    ran = driftline("init", tmp_path)
+    assert ran.code == 1
+    assert "already there" in ran.err
+    assert len(ran.err.splitlines()) == 1
+    assert stream.read_text() == "mine"
+
+
+def test_every_problem_of_a_deployment_is_said_at_once(
+    driftline: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all files and of the environment, each on its line, with exit code 2."""
+    write_deployment(tmp_path)
+    monkeypatch.setenv("DRIFTLINE_KAFKA", "no-port")
+    (tmp_path / "detectors" / "adwin.yaml").write_text("kind: adwin\ndelta: 2\n")
+    stream = tmp_path / "streams" / "churn.yaml"
+    stream.write_text(stream.read_text().replace("horizon", "horizn"))
+    ran = driftline("check", "--deployment", tmp_path)
+    assert ran.code == 2
+    lines = ran.err.splitlines()
+    assert lines[0].endswith("3 problems")
+    for part in ("detectors/adwin.yaml", "did you mean 'horizon'?", "DRIFTLINE_KAFKA"):
+        assert sum(part in line for line in lines) == 1, part
+
+
+def test_check_shows_what_each_signal_is_watched_by(driftline: Command, tmp_path: Path) -> None:
+    """Every watched signal has its line; what is not watched is named; so is the memory."""
+    ran = driftline("check", "--deployment", write_deployment(tmp_path))
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    assert any(re.search(r"error +binary +adwin +critical +up", line) for line in lines)
+    assert any(
+        re.search(r"feature.amount +unbounded +adwin +warning +both", line) for line in lines
+    )
+    assert "not watched  loss, score" in ran.out
+    assert "1,000,000 predictions wait" in ran.out
+
+
+def test_checks_json_says_the_same_to_machines(driftline: Command, tmp_path: Path) -> None:
+    """Its keys are documented in docs/cli.md, and stay."""
+    document = driftline("check", "--deployment", write_deployment(tmp_path), "--json").json
+    assert set(document) == {"name", "directory", "digest", "servers", "topics", "streams"}
+    assert document["servers"] == {"kafka": "embedded", "redis": "embedded"}
+    (stream,) = document["streams"]
+    assert stream["labels"] == {"topic": "churn.labels", "horizon_seconds": 30 * 86_400}
+    error, amount = stream["watches"]
+    assert (error["signal"], error["severity"], error["direction"]) == ("error", "critical", "up")
+    assert amount["detectors"][0]["profile"] == "adwin"
+    assert amount["detectors"][0]["parameters"]["delta"] == 0.002
+    memory = stream["memory"]
+    parts = ("detectors_bytes", "windows_bytes", "waiting_bytes")
+    assert memory["redis_bytes_per_instance"] == sum(memory[part] for part in parts)
+
+
+def test_the_environment_overrides_the_addresses(
+    driftline: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a password in an address is shown nowhere."""
+    monkeypatch.setenv("DRIFTLINE_KAFKA", "broker:9092")
+    monkeypatch.setenv("DRIFTLINE_REDIS", "redis://me:hidden@redis:6379/0")
+    ran = driftline("check", "--deployment", write_deployment(tmp_path), "--json")
+    assert ran.json["servers"] == {"kafka": "broker:9092", "redis": "redis://redis:6379/0"}
+    assert "hidden" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("subject", ["alert", "stream", "detector", "config"])
+def test_each_schema_is_json_and_names_its_dialect(driftline: Command, subject: str) -> None:
+    """Ready for an editor or a validator."""
+    schema = driftline("schema", subject).json
+    assert schema["$schema"].endswith("2020-12/schema")
+    assert schema["title"]
+
+
+def test_without_a_subject_all_schemas_come(driftline: Command) -> None:
+    """By name."""
+    assert set(driftline("schema").json) == {"alert", "stream", "detector", "config"}
+
+
+def test_replay_writes_alert_events(driftline: Command, tmp_path: Path) -> None:
+    """One CloudEvent a line on standard output; how much and how fast on standard error."""
+    predictions, labels = write_recordings(tmp_path, 6_000)
+    where = ("--deployment", write_deployment(tmp_path))
+    files = ("--predictions", predictions, "--labels", labels)
+    ran = driftline("replay", "churn", *files, *where)
+    assert ran.code == 0, ran.err
+    events = [AlertEnvelope.model_validate_json(line) for line in ran.out.splitlines()]
+    assert {event.data.signal for event in events} == {"error", "feature.amount"}
+    assert {event.data.trigger.topic for event in events} == {"predictions.csv", "labels.csv"}
+    assert re.match(r"12,000 records in .* s \(.*/s\), \d+ alerts$", ran.err)
+
+
+def test_replay_of_alarms_names_the_record_behind_each(driftline: Command, tmp_path: Path) -> None:
+    """With all that it takes to find it: the detector's count, the id, the place, the time."""
+    predictions, labels = write_recordings(tmp_path, 6_000)
+    where = ("--deployment", write_deployment(tmp_path))
+    files = ("--predictions", predictions, "--labels", labels)
+    alarms = driftline("replay", "churn", *files, "--alarms", *where).json_lines
+    first = next(alarm for alarm in alarms if alarm["signal"] == "feature.amount")
+    assert set(first) == {
+        *("stream", "instance", "signal", "indicator", "detector", "kind"),
+        *("values_seen", "at", "id", "topic", "partition", "offset"),
+    }
+    assert first["values_seen"] == first["offset"] + 1
+    assert first["id"] == f"r{first['offset']}"
+    assert 3_000 < first["values_seen"] < 3_200
+
+
+def test_refused_records_are_told_and_do_not_stop_a_replay(
+    driftline: Command, tmp_path: Path
+) -> None:
+    """How many by reason, and the first in full, with control characters escaped."""
+    predictions, labels = write_recordings(tmp_path, 100)
+    lines = predictions.read_text().splitlines()
+    lines[5] = 'r4,2026-01-01T00:04:00Z,"\x1b[31mred",0.9,1,DE'
+    predictions.write_text("\n".join(lines) + "\n")
+    where = ("--deployment", write_deployment(tmp_path))
+    ran = driftline("replay", "churn", "--predictions", predictions, "--labels", labels, *where)
+    assert ran.code == 0
+    assert "1 records were refused: " in ran.err
+    assert "predictions row 4: " in ran.err
+    assert "\x1b" not in ran.err
+
+
+@pytest.mark.parametrize("command", ["replay", "send"])
+def test_an_unknown_stream_is_wrong_usage(driftline: Command, tmp_path: Path, command: str) -> None:
+    """With the nearest name."""
+    predictions, _ = write_recordings(tmp_path, 1)
+    where = ("--deployment", write_deployment(tmp_path))
+    ran = driftline(command, "chrun", "--predictions", predictions, *where)
+    assert ran.code == 2
+    assert "churn" in ran.err
+
+
+def test_a_file_that_is_not_there_fails_the_job(driftline: Command, tmp_path: Path) -> None:
+    """In one line, without a traceback."""
+    where = ("--deployment", write_deployment(tmp_path))
+    ran = driftline("replay", "churn", "--predictions", tmp_path / "none.csv", *where)
+    assert ran.code == 1
+    assert len(ran.err.splitlines()) == 1
+    assert "no such file" in ran.err
+
+
+def test_a_label_delay_has_a_unit(driftline: Command, tmp_path: Path) -> None:
+    """A bare number is refused with what would have been right."""
+    predictions, labels = write_recordings(tmp_path, 1)
+    files = ("--predictions", predictions, "--labels", labels)
+    ran = driftline(
+        "replay", "churn", *files, "--label-delay", "7", "-d", write_deployment(tmp_path)
+    )
+    assert ran.code == 2
+    assert "14d" in ran.err
+
+
+def test_without_a_worker_the_embedded_servers_are_missed(
+    driftline: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`send` finds no servers of a running worker, says so, and fails."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    predictions, _ = write_recordings(tmp_path, 1)
+    where = ("--deployment", write_deployment(tmp_path))
+    ran = driftline("send", "churn", "--predictions", predictions, *where)
+    assert ran.code == 1
+    assert "start `driftline worker` first" in ran.err
+
+
+def test_output_that_nobody_reads_ends_quietly(tmp_path: Path) -> None:
+    """As in `driftline replay ... | head`: no traceback, and the code of a closed pipe."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "driftline", "schema"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 141
+    assert errors == b""
+
+
+def test_no_command_is_named_twice() -> None:
+    """A second one would hide the first."""
+    names = [command.name for command in COMMANDS]
+    assert len(set(names)) == len(names)
+
+
+def test_the_keys_of_checks_json_are_documented(driftline: Command, tmp_path: Path) -> None:
+    """docs/cli.md names every one."""
+    document = driftline("check", "--deployment", write_deployment(tmp_path), "--json").json
+    text = DOCS.read_text()
+    assert {key for key in keys(document) if f"`{key}`" not in text} == set()
+
+
+def keys(document: object) -> Iterator[str]:
+    """The keys of a JSON document at every depth, but for detectors' own parameters."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield key
+            yield from keys(value if key != "parameters" else None)
+    if isinstance(document, list):
+        for value in document:
+            yield from keys(value)
