@@ -14,7 +14,7 @@ from driftline.config.deployment import Stream
 from driftline.errors import DriftlineError, StateError
 from driftline.eventlog.messages import Command, CommandKind, Progress, Rows
 from driftline.join.entries import decode_entry
-from driftline.model import InstanceKey, Role
+from driftline.model import InstanceKey, Micros, Role
 from driftline.monitor.books import Books
 from driftline.monitor.effects import Effects
 from driftline.monitor.instance import NEVER, Instance
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from driftline.eventlog.messages import Message
-    from driftline.model import Micros
     from driftline.monitor.state import StoredInstance, StoredPartition
 
 FORMAT: Final = 1
