@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from driftline.app.reading_topics import read_ranges
@@ -18,7 +18,7 @@ from driftline.transport.producer import OutgoingMessage, Producer
 from driftline.transport.topics import TopicAdmin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from driftline.app.connections import Connections
     from driftline.config.deployment import Deployment
@@ -51,15 +51,13 @@ async def find_target(deployment: Deployment, store: Store, name: str) -> Target
     Raises:
         DriftlineError: nothing of that name is stored or declared.
     """
-    key = InstanceKey.parse(name)
-    stored = await store.list_instances(key.stream)
-    if key.value is not None:
-        stored = tuple(one for one in stored if one == key)
+    target = Target(name, ())
+    stored = await _stored(store, target)
     if not stored and name not in deployment.streams:
         have = sorted({*deployment.streams, *(one.stream for one in await store.list_instances())})
         msg = f"nothing is stored or declared of {name!r} (streams: {', '.join(have) or 'none'})"
         raise DriftlineError(msg)
-    return Target(name, stored)
+    return replace(target, instances=stored)
 
 
 def build_command(target: Target, *, by: str, at: Micros) -> Command:
@@ -85,24 +83,29 @@ async def forget(
     *,
     patience_seconds: float = WORKER_SECONDS,
 ) -> int:
-    """Append the command to every events partition, then remove what was stored before it.
+    """Append the command to every events partition, and see that what was stored before it goes.
 
-    A living worker is given time to come to the command first: if its state went from under it, it
-    could not go on. Returns how many instances were removed.
+    A worker removes the instances of its partitions when it comes to the command; if its state went
+    from under it before, it could not go on. Where no worker lives it is removed here. Returns how
+    many instances there were.
 
     Raises:
         UnavailableError: a server does not answer, or a living worker does not come to the command;
             it stands in the log, and nothing was removed.
     """
+    keys = await _stored(store, target)
     topic = deployment.settings.events_topic
     described = await TopicAdmin(connections.kafka).describe([topic])
     if topic not in described:
-        return await _remove(store, target, {}, 1)
+        await _remove(store, keys, {}, 1)
+        return len(keys)
     count = described[topic].partitions
     places = await _append(connections.kafka, topic, count, command)
     if await store.list_workers():
         await _wait_for_workers(store, places, patience_seconds)
-    return await _remove(store, target, places, count)
+    # Once more: an instance may have been stored while the command was on its way.
+    await _remove(store, {*keys, *await _stored(store, target)}, places, count)
+    return len(keys)
 
 
 async def _append(
@@ -153,13 +156,18 @@ async def _wait_for_workers(
             await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _remove(store: Store, target: Target, places: Mapping[int, int], count: int) -> int:
-    """Remove the instances whose state is of before the command; what came after it stays."""
+async def _stored(store: Store, target: Target) -> tuple[InstanceKey, ...]:
     keys = await store.list_instances(target.key.stream)
-    if target.key.value is not None:
-        keys = tuple(key for key in keys if key == target.key)
-    removed = 0
-    for some in _chunks(keys):
+    return keys if target.key.value is None else tuple(key for key in keys if key == target.key)
+
+
+async def _remove(
+    store: Store, keys: Collection[InstanceKey], places: Mapping[int, int], count: int
+) -> None:
+    """Remove those whose state is of before the command; what came after it stays."""
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), _AT_ONCE):
+        some = ordered[start : start + _AT_ONCE]
         loaded = await store.load_instances(some)
         for key in some:
             found = loaded[key]
@@ -171,9 +179,4 @@ async def _remove(store: Store, target: Target, places: Mapping[int, int], count
                 and found.offset > since
             )
             if not newer:
-                removed += await store.forget(key)
-    return removed
-
-
-def _chunks(keys: Sequence[InstanceKey]) -> list[Sequence[InstanceKey]]:
-    return [keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE)]
+                await store.forget(key)
