@@ -6,6 +6,9 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
+from typer import BadParameter
+
 from driftline.app.dead_letters import (
     FoundLetter,
     LetterFilter,
@@ -14,7 +17,7 @@ from driftline.app.dead_letters import (
     newest_letters,
 )
 from driftline.app.reading_topics import TopicRecord
-from driftline.cli.dead_letters import letter_json, retry_line
+from driftline.cli.dead_letters import letter_json, read_place, retry_line
 from driftline.decode import Reject, RejectCode
 from driftline.decode.dead_letter import build_dead_letter
 from driftline.model import Role, SourcePartition
@@ -77,13 +80,22 @@ async def test_letters_are_picked_by_stream_code_and_offset() -> None:
     assert await offsets(LetterFilter()) == [0, 1, 2]
     assert await offsets(LetterFilter(stream="loans")) == [0, 2]
     assert await offsets(LetterFilter(stream="loans", code="empty-value")) == [2]
-    assert await offsets(LetterFilter(offsets=frozenset({1, 9}))) == [1]
+    assert await offsets(LetterFilter(places=frozenset({(None, 1), (0, 2), (1, 0)}))) == [1, 2]
     assert not LetterFilter()
-    assert LetterFilter(offsets=frozenset({0}))
+    assert LetterFilter(places=frozenset({(None, 0)}))
     reader = LetterReader(LetterFilter())
     newest = await newest_letters(reader.read(stream_of(*records)), 2)
     assert [one.offset for one in newest.letters] == [1, 2]
     assert (newest.total, reader.unreadable) == (3, 1)
+
+
+def test_a_letter_is_named_as_the_list_shows_it() -> None:
+    """By its offset, or by partition and offset; anything else is wrong usage."""
+    assert read_place("17") == (None, 17)
+    assert read_place("2/17") == (2, 17)
+    for text in ("", "x", "/17", "-1", "1/2/3", "1/"):
+        with pytest.raises(BadParameter):
+            read_place(text)
 
 
 async def test_a_record_goes_back_as_it_came() -> None:

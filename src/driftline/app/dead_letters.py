@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+import heapq
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -42,18 +42,23 @@ class LetterFilter:
 
     stream: str | None = None
     code: str | None = None
-    offsets: frozenset[int] = frozenset()
-    """Offsets in the dead-letter topic; empty: any."""
+    places: frozenset[tuple[int | None, int]] = frozenset()
+    """Partition (None: any) and offset in the dead-letter topic; empty: everywhere."""
 
     def __bool__(self) -> bool:
-        return bool(self.stream or self.code or self.offsets)
+        return bool(self.stream or self.code or self.places)
 
     def takes(self, found: FoundLetter) -> bool:
         """Whether this one is meant."""
         return (
             self.stream in {None, found.letter.stream}
             and self.code in {None, found.letter.code}
-            and (not self.offsets or found.offset in self.offsets)
+            and (
+                not self.places
+                or not self.places.isdisjoint(
+                    {(None, found.offset), (found.partition, found.offset)}
+                )
+            )
         )
 
 
@@ -88,13 +93,17 @@ class Newest:
 
 
 async def newest_letters(letters: AsyncIterator[FoundLetter], limit: int) -> Newest:
-    """The last `limit` of the letters; no more of them are held in memory."""
+    """The newest `limit` of the letters; no more of them are held in memory."""
     total = 0
-    newest: deque[FoundLetter] = deque(maxlen=limit)
+    newest: list[tuple[tuple[int, int, int], FoundLetter]] = []
     async for found in letters:
-        newest.append(found)
         total += 1
-    return Newest(tuple(newest), total)
+        entry = ((found.at, found.partition, found.offset), found)
+        if len(newest) < limit:
+            heapq.heappush(newest, entry)
+        else:
+            heapq.heappushpop(newest, entry)
+    return Newest(tuple(found for _, found in sorted(newest)), total)
 
 
 @dataclass(slots=True)

@@ -72,8 +72,11 @@ def retry(
     stream: StreamFilter = None,
     code: CodeFilter = None,
     offset: Annotated[
-        list[int] | None,
-        typer.Option(min=0, help="This one of the dead-letter topic; may be given several times."),
+        list[str] | None,
+        typer.Option(
+            metavar="N",
+            help="The one that `list` shows at this offset; may be given several times.",
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     dry_run: Annotated[
@@ -85,7 +88,7 @@ def retry(
     The dead letters stay, so a second retry sends them again; by its id a record that has been
     taken in by then is known as a duplicate.
     """
-    wanted = LetterFilter(stream, code, frozenset(offset or ()))
+    wanted = LetterFilter(stream, code, frozenset(map(read_place, offset or ())))
     if bool(wanted) == every:
         message = "name what to retry (--stream, --code, --offset), or say --all"
         raise typer.BadParameter(message)
@@ -107,16 +110,26 @@ async def _retry(deployment: Deployment, reader: LetterReader, *, dry_run: bool)
     return await retry_letters(deployment, connections, reader.read(records), dry_run=dry_run)
 
 
+def read_place(text: str) -> tuple[int | None, int]:
+    """An offset, or partition/offset, as `list` shows it; wrong usage if it is neither."""
+    partition, slash, offset = text.rpartition("/")
+    if not (offset.isdecimal() and (partition.isdecimal() or not slash)):
+        message = "should be an offset such as 17, or a partition and an offset such as 0/17"
+        raise typer.BadParameter(message, param_hint="--offset")
+    return (int(partition) if slash else None, int(offset))
+
+
 def letter_table(letters: Sequence[FoundLetter]) -> Table:
     """One line for each dead letter."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("offset", "refused at", "stream", "role", "record", "code", "attempt"):
         table.add_column(name, no_wrap=name != "record", overflow="fold")
     table.add_column("why", overflow="fold")
+    several = any(found.partition for found in letters)
     for found in letters:
         letter = found.letter
         table.add_row(
-            str(found.offset),
+            f"{found.partition}/{found.offset}" if several else str(found.offset),
             when_millis(found.at),
             plain(letter.stream),
             letter.role.value,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from driftline.app.connections import find_connections
 from driftline.app.topic_check import check_topics
@@ -16,6 +17,8 @@ from driftline.cli.common import DeploymentOption, JsonOption, load, output, pla
 from driftline.transport.topics import Creation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from driftline.app.topic_check import AttachedTopic, OwnTopic, TopicReport
 
 app = typer.Typer(add_completion=False)
@@ -68,11 +71,10 @@ def own_table(report: TopicReport) -> Table:
             _state(one),
             str(found.partitions if found else wanted.partitions),
             _replication(one),
-            plain("\n".join(f"{name}={value}" for name, value in wanted.config.items())),
-            plain(
-                "\n".join(
-                    f"{one.setting}: {one.found}, needed {one.wanted}" for one in one.differences
-                )
+            _lines(f"{name}={value}" for name, value in wanted.config.items()),
+            _lines(
+                f"{other.setting}: {other.found}, needed {other.wanted}"
+                for other in one.differences
             ),
         )
     return table
@@ -136,6 +138,10 @@ def _attached_json(one: AttachedTopic) -> dict[str, Any]:
         "partitions": one.found.partitions if one.found else None,
         "read_by": list(one.readers),
     }
+
+
+def _lines(lines: Iterable[str]) -> Text:
+    return Text("\n").join(map(plain, lines))
 
 
 def _state(one: OwnTopic) -> str:
