@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from driftline.cli.common import JsonOption, output, write_json
+from driftline.cli.common import PIPED_WIDTH, JsonOption, write_json
 from driftline.demo.scenes import SCENES
 from driftline.demo.stage import set_stage
 from driftline.logs import LogStyle, configure_logs
@@ -37,10 +39,12 @@ def demo(
     """
     # What the parts report while all goes well would stand between the alerts.
     configure_logs(LogStyle.CONSOLE, "ERROR")
-    console = Console(stderr=True, highlight=False, markup=False) if json else output()
-    if not console.is_terminal and hasattr(sys.stdout, "reconfigure"):
-        # A chart that a narrow encoding cannot hold is no reason to fail.
-        sys.stdout.reconfigure(errors="replace")
+    stream = sys.stderr if json else sys.stdout
+    if isinstance(stream, TextIOWrapper):
+        # A chart that the terminal's encoding cannot hold is no reason to fail.
+        stream.reconfigure(errors="replace")
+    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+    console = Console(file=stream, highlight=False, markup=False, width=width)
     with set_stage(SCENES[scene.value]) as stage:
         # This loads a good deal, while the worker does the same.
         from driftline.demo.run import run_demo  # noqa: PLC0415

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from driftline.demo.report import (
-    alert_text,
+    alert_told,
     chart_text,
     figures_text,
     lead_text,
@@ -74,7 +74,7 @@ class Narrator:
 
     def alert(self, alert: SeenAlert) -> None:
         """An alert, as it comes."""
-        self._console.print(alert_text(alert))
+        self._console.print(alert_told(alert))
 
     def outcome(self, outcome: Outcome, stream: Stream) -> None:
         """The whole story, told in the end."""

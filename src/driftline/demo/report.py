@@ -30,13 +30,15 @@ STYLES: Final = {
     Severity.INFO: "cyan",
 }
 SIGNALS_MOVED: Final = 3
+WORD: Final = 8
+"""Columns for the word that an alert begins with."""
 MARGIN: Final = 9
 """Columns left of a chart, for its scale."""
 DAY: Final = 86_400 * SECOND
 HOUR: Final = 3_600 * SECOND
 
 
-def alert_text(alert: SeenAlert) -> Text:
+def alert_told(alert: SeenAlert) -> Table:
     """An alert as it fires: what, what else moved, which record set it off, how fast."""
     data = alert.data
     word, style = data.severity.value.upper(), STYLES[data.severity]
@@ -44,13 +46,16 @@ def alert_text(alert: SeenAlert) -> Text:
         word, style = "resolved", "green"
     elif not alert.opens:
         word = "update"
-    head = Text.assemble((f"{word:<9}", style), Text(printable(data.summary), "bold"))
-    lines = [head]
+    told = Table.grid(padding=(0, 1))
+    told.add_column(width=WORD)
+    told.add_column()
+    told.add_row(Text(word, style), Text(printable(data.summary), "bold"))
     if alert.opens:
-        lines += [
-            Text(f"{'':9}{label:<12}{printable(told)}", "dim") for label, told in _reasons(alert)
-        ]
-    return Text("\n").join(lines)
+        reasons = Table.grid(padding=(0, 2))
+        for label, reason in _reasons(alert):
+            reasons.add_row(Text(label, "dim"), Text(printable(reason), "dim"))
+        told.add_row("", reasons)
+    return told
 
 
 def _reasons(alert: SeenAlert) -> Iterator[tuple[str, str]]:
@@ -119,7 +124,8 @@ def chart_text(series: Series, kind: SignalKind, change_at: datetime | None) -> 
     if change_at is not None:
         split = series.column_at(to_micros(change_at))
     each = series.starts[1] - series.starts[0] if len(series.starts) > 1 else DAY
-    lines = [Text(f"{subject(series.signal, kind)}, mean of every {_span(each)}", "bold")]
+    title = f"{subject(series.signal, kind)}, mean of every {_span(each).removeprefix('1 ')}"
+    lines = [Text(title, "bold")]
     for at, bars in enumerate(chart.lines):
         scale = high if at == 0 else low if at == len(chart.lines) - 1 else ""
         lines.append(

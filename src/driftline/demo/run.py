@@ -38,7 +38,7 @@ RATE: Final = 8_000.0
 """Records a second at most: slow enough to watch, and for two cores to keep up with."""
 PARTITION: Final = 0
 """All goes to one, so that a run has one order and comes out the same each time."""
-CHART_WIDTH: Final = 76
+CHART_WIDTH: Final = 70
 SETTLE_SECONDS: Final = 20.0
 """So long after the last record all books must be closed and all alerts read."""
 POLL_SECONDS: Final = 0.1
