@@ -15,6 +15,7 @@ from driftline.app.status.windows import newest_windows
 from driftline.app.topic_check import Difference, compare
 from driftline.cli.status import status_json
 from driftline.cli.status_text import status_page
+from driftline.cli.wording import figure, span, when_millis
 from driftline.config.deployment import Stream
 from driftline.config.profiles import Profile
 from driftline.config.streams import StreamSpec
@@ -250,3 +251,16 @@ def test_a_topic_is_held_against_what_it_needs() -> None:
     assert compare(wanted, TopicDescription("d.events", 4, 1, ""), {}) == (
         Difference("replication", "3", "1"),
     )
+
+
+def test_numbers_are_written_as_people_read_them() -> None:
+    """Four digits, thousands set apart, a power of ten only where nothing else is readable."""
+    written = [figure(value) for value in (0.05153, 29_591.4, -29_591.4, 1e-7, 3e15, 0.0, None)]
+    assert written == ["0.05153", "29,591", "-29,591", "1e-07", "3e+15", "0", "-"]
+    assert [span(value) for value in (3e-6, 90, 5_400, 2_592_000)] == [
+        "3e-06 s",
+        "1.5 min",
+        "1.5 h",
+        "30 days",
+    ]
+    assert when_millis(-1) == when_millis(1 << 62) == "-"

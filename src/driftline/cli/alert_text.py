@@ -132,7 +132,9 @@ def _change(data: AlertData) -> str:
     shares = [] if relative is None else [f"{relative:+.0%}"]
     if evidence.effect_size is not None:
         shares.append(f"{evidence.effect_size:+.2f} standard deviations")
-    return f"{evidence.absolute_change:+.4g} ({', '.join(shares)})" if shares else ""
+    sign = "+" if evidence.absolute_change > 0 else ""
+    absolute = f"{sign}{figure(evidence.absolute_change)}"
+    return f"{absolute} ({', '.join(shares)})" if shares else absolute
 
 
 def _labels(data: AlertData) -> str:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
+
+WHOLE: Final = 1e4
+"""From here on a number is written without decimals,"""
+TOO_LONG: Final = 1e12
+"""and from here on with its power of ten."""
 
 
 def when(at: datetime | None) -> str:
@@ -24,8 +30,10 @@ def count(number: int | None) -> str:
 
 
 def figure(value: float | None) -> str:
-    """A measured number to four digits; a dash for none."""
-    return "-" if value is None else f"{value:.4g}"
+    """A measured number to four digits, and all of a larger whole part; a dash for none."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if WHOLE <= abs(value) < TOO_LONG else f"{value:.4g}"
 
 
 def many(number: int, one: str, several: str | None = None) -> str:

@@ -107,7 +107,7 @@ class Balance:
         if not self.difference:
             return "balanced"
         if not self.log_read:
-            return f"{self.difference:,} rows on their way between the log and their instance"
+            return f"{self.difference:,} rows on their way to their instance, or forgotten"
         return f"{self.difference:,} rows are not accounted for (was something forgotten?)"
 
 
