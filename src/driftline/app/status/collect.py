@@ -60,13 +60,8 @@ class _Collection:
 
     async def report(self, stream: str | None) -> StatusReport:
         settings = self._deployment.settings
-        stored = await self._store.list_instances(stream)
-        names = sorted({*self._deployment.streams, *(key.stream for key in stored)})
-        if stream is not None:
-            if stream not in names:
-                msg = f"no stream {stream!r} is declared or stored (have: {', '.join(names)})"
-                raise DriftlineError(msg)
-            names = [stream]
+        keys = await self._store.list_instances(stream)
+        names = self._names(keys, stream)
         workers = _workers(await self._store.list_workers())
         owners = {number: one.id for one in workers for number in one.events_partitions}
         attached = attached_topics(
@@ -76,10 +71,23 @@ class _Collection:
         log = await lag_of(self._admin, f"{settings.name}.monitor", [settings.events_topic])
         count = len(log) or settings.topics.events_partitions
         # Instances before partitions: what is booked as passed was then stored after its rows.
-        views, unreadable = await self._views(stored, count)
+        views, unreadable = await self._views(keys, count)
         states, problems = await self._states(count)
         events_log = _events_log(count, log, owners, states, problems)
         current = await self._store.current_deployment()
+        log_read = all(one.behind == 0 for one in events_log)
+        stored = [
+            StoredStream(
+                name,
+                name in self._deployment.streams,
+                [view for view in views if view.key.stream == name],
+                [one.states[name] for _, one in states.values() if name in one.states],
+                _suspended(name, states, unreadable),
+                owners,
+                log_read=log_read,
+            )
+            for name in names
+        ]
         report = StatusReport(
             deployment=settings.name,
             digest=self._deployment.digest,
@@ -87,22 +95,19 @@ class _Collection:
             workers=workers,
             events_log=events_log,
             sources=sources,
-            streams=tuple(
-                build_stream(
-                    StoredStream(
-                        name,
-                        name in self._deployment.streams,
-                        [view for view in views if view.key.stream == name],
-                        [one.states[name] for _, one in states.values() if name in one.states],
-                        _suspended(name, states, unreadable),
-                        owners,
-                        log_read=all(one.behind == 0 for one in events_log),
-                    )
-                )
-                for name in names
-            ),
+            streams=tuple(map(build_stream, stored)),
         )
         return report if stream is None else await self._with_windows(report, views)
+
+    def _names(self, keys: Sequence[InstanceKey], stream: str | None) -> list[str]:
+        """The streams to tell of: all that are declared or stored, or the one asked for."""
+        names = sorted({*self._deployment.streams, *(key.stream for key in keys)})
+        if stream is None:
+            return names
+        if stream not in names:
+            msg = f"no stream {stream!r} is declared or stored (have: {', '.join(names)})"
+            raise DriftlineError(msg)
+        return [stream]
 
     async def _with_windows(
         self, report: StatusReport, views: Sequence[InstanceView]
