@@ -121,10 +121,11 @@ class Instance:
 
     def on_rows(self, rows: Rows, found: Mapping[str, Entry]) -> Effects:
         """Apply a message's rows; those that were applied before are dropped."""
+        # Rows that come again change the books too: what is stored is a function of the log.
+        self.pending_rows += len(rows)
         rows = self._new_rows(rows)
         if not len(rows):
             return Effects()
-        self.pending_rows += len(rows)
         series: dict[str, Series | TextSeries]
         if rows.role is Role.PREDICTIONS:
             outcomes, series = self._on_predictions(rows, found)
