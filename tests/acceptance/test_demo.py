@@ -46,6 +46,7 @@ def _play(scene: list[str], directory: Path) -> Played:
     done = subprocess.run(
         [*COMMAND, *scene, "--json"],
         cwd=directory,
+        env={**os.environ, "COLUMNS": "160"},
         capture_output=True,
         text=True,
         timeout=SECONDS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from driftline.demo.alerts import SeenAlert
     from driftline.demo.series import Series
     from driftline.eventlog.messages import Ints
+
+
+RATE: Final = 8_000.0
+"""Records a second at most: slow enough to watch, and for two cores to keep up with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from rich.text import Text
 from driftline.alerts.alert import Status
 from driftline.alerts.summary import levels, subject
 from driftline.demo.charts import draw
-from driftline.demo.outcome import name_of
+from driftline.demo.outcome import RATE, name_of
 from driftline.logs import printable
 from driftline.model import SECOND, Severity, SignalKind, to_datetime, to_micros
 
@@ -166,7 +166,8 @@ def figures_text(outcome: Outcome) -> Iterator[str]:
     join = outcome.status.join
     yield (
         f"{outcome.sent:,} records in {timings.flow:.1f} s:"
-        f" {outcome.events_per_second:,.0f} events/s through the worker"
+        f" {outcome.events_per_second:,.0f} events/s through the worker,"
+        f" which was sent at most {RATE:,.0f}/s"
     )
     if outcome.delays is not None:
         least, middle, most = outcome.delays

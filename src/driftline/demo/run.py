@@ -13,7 +13,7 @@ from driftline.demo.alerts import AlertFeed
 from driftline.demo.applied import Applied
 from driftline.demo.course import Course, load_course
 from driftline.demo.narrator import Narrator
-from driftline.demo.outcome import Outcome, Timings, find_lead
+from driftline.demo.outcome import RATE, Outcome, Timings, find_lead
 from driftline.demo.series import load_series
 from driftline.demo.worker import wait_for_servers, wait_until_ready
 from driftline.errors import DriftlineError
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-RATE: Final = 8_000.0
-"""Records a second at most: slow enough to watch, and for two cores to keep up with."""
 PARTITION: Final = 0
 """All goes to one, so that a run has one order and comes out the same each time."""
 CHART_WIDTH: Final = 70
