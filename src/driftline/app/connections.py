@@ -35,6 +35,8 @@ class Connections:
     redis: RedisAddress
     kafka_embedded: bool = False
     """Its topics appear when they are first named."""
+    redis_embedded: bool = False
+    """It is not expected to outlive its worker."""
 
 
 def find_connections(deployment: Deployment, environ: Mapping[str, str]) -> Connections:
@@ -93,6 +95,7 @@ def _connections(
         if not isinstance(settings.redis, RedisSettings)
         else _redis_address(settings.redis, directory, environ),
         kafka_embedded=settings.kafka == EMBEDDED,
+        redis_embedded=settings.redis == EMBEDDED,
     )
 
 

@@ -120,6 +120,9 @@ class Worker:
         async with AsyncExitStack() as stack:
             store = await connect(self.connections.redis, self._deployment.settings.name)
             stack.push_async_callback(store.close)
+            if not self.connections.redis_embedded:
+                for finding in store.findings:
+                    log.warning("redis_unsafe", where=self.connections.redis.shown, what=finding)
             claim = await store.claim_deployment(
                 self._deployment.digest, started_at=self._started_at, take_over=self._take_over
             )

@@ -65,8 +65,6 @@ async def connect(
     except BaseException:
         await store.close()
         raise
-    for finding in store.findings:
-        log.warning("redis_unsafe", where=address.shown, finding=finding)
     return store
 
 
