@@ -18,6 +18,7 @@ from support.pipeline import Pipeline, Sent, WorkerProcess
 from support.recorded_streams import (
     LABEL_DELAY,
     RECORDINGS,
+    SHORT,
     Alarms,
     Recording,
     detector_files,
@@ -27,7 +28,7 @@ from support.recorded_streams import (
 from support.verifier import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from driftline.config.deployment import Deployment
@@ -69,7 +70,7 @@ class Disturbance(StrEnum):
     KILL = "kill"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Attached:
     """A deployment with a stream for each recording, whose topics hold all of it."""
 
@@ -78,37 +79,44 @@ class Attached:
 
 
 @pytest.fixture
-def attached(
+def attach(
     kafka: KafkaBroker, redis_url: str, make_topic: Callable[..., str], tmp_path: Path
-) -> Attached:
+) -> Callable[[Sequence[Recording]], Attached]:
     """One partition for each source topic, so that there is one order."""
-    pipeline = Pipeline(
-        tmp_path / "deployment",
-        kafka.bootstrap,
-        redis_url,
+
+    def attach(recordings: Sequence[Recording]) -> Attached:
         # Under its own name a killed worker comes back at once, without waiting for its session.
-        worker={"group_instance_id": "only"},
-    )
-    streams = {}
-    for recording in RECORDINGS:
-        topics = [make_topic(f"{recording.name}.predictions")]
-        pipeline.send(topics[0], map(Sent, recording.prediction_values()))
-        if recording.labels is not None:
-            topics.append(make_topic(f"{recording.name}.labels"))
-            pipeline.send(topics[1], map(Sent, recording.label_values()))
-        streams[recording.name] = recording.declared(*topics)
-    return Attached(pipeline, pipeline.declare(streams, detector_files()))
+        settings = {"group_instance_id": "only"}
+        pipeline = Pipeline(tmp_path / "deployment", kafka.bootstrap, redis_url, worker=settings)
+        streams = {}
+        for one in recordings:
+            topics = [make_topic(f"{one.name}.predictions")]
+            pipeline.send(topics[0], map(Sent, one.prediction_values()))
+            if one.labels is not None:
+                topics.append(make_topic(f"{one.name}.labels"))
+                pipeline.send(topics[1], map(Sent, one.label_values()))
+            streams[one.name] = one.declared(*topics)
+        return Attached(pipeline, pipeline.declare(streams, detector_files()))
+
+    return attach
 
 
-@pytest.mark.parametrize("disturbance", Disturbance)
+@pytest.mark.parametrize(
+    ("recordings", "disturbance"),
+    [(RECORDINGS, Disturbance.STOP), (SHORT, Disturbance.NONE), (SHORT, Disturbance.KILL)],
+    ids=["all-stop", "short-none", "short-kill"],
+)
 async def test_alarms_through_kafka_and_redis_are_those_of_river(
-    attached: Attached, disturbance: Disturbance
+    attach: Callable[[Sequence[Recording]], Attached],
+    recordings: Sequence[Recording],
+    disturbance: Disturbance,
 ) -> None:
     """Undisturbed, with a stop and a restart, and with a kill -9: the same alarms, none missing.
 
     What the worker itself said is compared, and what its events log comes to when it is applied
     anew, which also has to be, byte for byte, what is stored and published.
     """
+    attached = attach(recordings)
     pipeline, deployment = attached.pipeline, attached.deployment
     worker = WorkerProcess(deployment.directory)
     await worker.start()
@@ -119,7 +127,8 @@ async def test_alarms_through_kafka_and_redis_are_those_of_river(
     await pipeline.drained(deployment, watch=worker.ended)
     await worker.stop()
 
-    expected = expected_alarms()
+    expected = expected_alarms(recordings)
+    assert {profile(detector).spec.kind for _, _, detector in expected} == set(KINDS)
     verified = await verify(pipeline, deployment)
     assert collect(verified.alarms) == expected
     said: Alarms = {}

@@ -111,7 +111,14 @@ class Pipeline:
             if error is not None:
                 refused.append(error)
 
-        producer = Producer({"bootstrap.servers": self.kafka, "linger.ms": 20, "acks": "all"})
+        producer = Producer(
+            {
+                "bootstrap.servers": self.kafka,
+                "linger.ms": 20,
+                "acks": "all",
+                "message.max.bytes": 1_048_000,
+            }
+        )
         for one in records:
             count += 1
             while True:
@@ -240,7 +247,8 @@ class Pipeline:
         async with self.store() as store:
             while passed < wanted:
                 if watch is not None and watch.done():
-                    watch.result()
+                    msg = f"the worker ended: {watch.result()}"
+                    raise AssertionError(msg)
                 left = f"{passed} of {wanted} offsets were passed in time"
                 assert time.monotonic() < deadline, left
                 await asyncio.sleep(0.05)
@@ -284,8 +292,8 @@ class WorkerProcess:
         self._directory = directory
         self._log = directory.parent / f"{directory.name}-{next(_serial)}.log"
         self._process: asyncio.subprocess.Process | None = None
-        self.ended: asyncio.Future[Any] = asyncio.Future()
-        """Fails when the process ends unasked."""
+        self.ended: asyncio.Future[int] = asyncio.Future()
+        """The exit code, once there is one."""
 
     async def start(self) -> None:
         """Start it, and return once it runs."""
@@ -295,17 +303,12 @@ class WorkerProcess:
                 sys.executable, str(script), str(self._directory), stdout=log, stderr=log
             )
         self._process, started = process, len(self.said("worker_started"))
-        self.ended = asyncio.create_task(self._watch(process))
+        self.ended = asyncio.create_task(process.wait())
         deadline = time.monotonic() + PATIENCE_SECONDS
         while len(self.said("worker_started")) == started:
-            if self.ended.done():
-                self.ended.result()
+            assert not self.ended.done(), self.tail()
             assert time.monotonic() < deadline, self.tail()
             await asyncio.sleep(0.05)
-
-    async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        code = await process.wait()
-        assert code in {0, -signal.SIGKILL}, f"the worker ended with {code}: {self.tail()}"
 
     async def stop(self) -> None:
         """Ask it to end cleanly, and see that it does."""
@@ -317,10 +320,10 @@ class WorkerProcess:
 
     async def _end(self, how: signal.Signals) -> int:
         assert self._process is not None
+        assert self._process.returncode is None, self.tail()
         self._process.send_signal(how)
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await self.ended
-            return await self._process.wait()
+            return await self.ended
 
     def said(self, event: str) -> list[dict[str, Any]]:
         """The log lines of an event, in order."""

@@ -50,6 +50,9 @@ ANY: Final = ("adwin", "page-hinkley", "eager-page-hinkley")
 """What watches signals that are not binary."""
 ALL: Final = (*QUICK_KINDS, *(f"eager-{kind}" for kind in QUICK_KINDS))
 """What watches binary signals."""
+EAGER_ONES: Final = ALL[len(QUICK_KINDS) :]
+FEW: Final = ("adwin", "eager-page-hinkley")
+"""For the long recordings: River takes seconds with all of them."""
 SLOW: Final = ("kswin", "eager-kswin")
 
 
@@ -245,14 +248,14 @@ RECORDINGS: Final = (
         _car_loan(
             _watch(
                 error=ALL,
-                loss=ANY,
-                score=ANY,
-                prediction=("adwin", "eager-ddm", "eager-fhddm"),
+                loss=FEW,
+                score=FEW,
+                prediction=("eager-ddm", "eager-fhddm"),
                 label=("adwin", "eager-hddm-w"),
                 feature__car_value=ANY,
-                feature__debt_to_income_ratio=ANY,
+                feature__debt_to_income_ratio=FEW,
                 feature__loan_length=ANY,
-                feature__driver_tenure=ANY,
+                feature__driver_tenure=FEW,
             )
         ),
     ),
@@ -274,34 +277,40 @@ RECORDINGS: Final = (
     Recording(
         "sine1",
         *_SINE,
-        _tornado("xy", _watch(prediction=ALL, feature__x=ANY, feature__y=ANY)),
+        _tornado("xy", _watch(prediction=(*EAGER_ONES, "fhddm"), feature__x=FEW, feature__y=FEW)),
     ),
     Recording(
         "mixed",
         *_MIXED,
         _tornado(
             "vwxy",
-            _watch(prediction=ALL, feature__v=ANY, feature__w=ANY, feature__x=ANY, feature__y=ANY),
+            _watch(
+                prediction=("adwin", "fhddm", "eager-fhddm", "eager-adwin", "eager-hddm-a"),
+                feature__v=FEW,
+                feature__w=FEW,
+                feature__x=FEW,
+                feature__y=FEW,
+            ),
         ),
     ),
     Recording(
         "car-loan-part",
         *_CAR_LOAN,
-        _car_loan(_watch(error=SLOW[1:], feature__car_value=SLOW)),
+        _car_loan(_watch(feature__car_value=SLOW)),
         first=22_500,
         count=5_000,
     ),
     Recording(
         "insects-part",
         *_INSECTS,
-        _insects(_watch(error=SLOW)),
+        _insects(_watch(error=SLOW[1:])),
         first=7_500,
         count=5_000,
     ),
     Recording(
         "sine1-part",
         *_SINE,
-        _tornado("xy", _watch(prediction=SLOW[1:], feature__x=SLOW[1:])),
+        _tornado("xy", _watch(prediction=(*EAGER_ONES, *SLOW[1:]))),
         first=17_500,
         count=5_000,
     ),
@@ -313,6 +322,9 @@ RECORDINGS: Final = (
         count=5_000,
     ),
 )
+"""The four sets whole, and parts of 5,000 rows for KSWIN."""
+SHORT: Final = tuple(one for one in RECORDINGS if one.name in {"insects", "sine1-part"})
+"""A few, on which every kind of detector alarms."""
 
 Alarms = dict[tuple[str, str, str], list[int]]
 """The `values_seen` of all alarms, by stream, signal and profile; none are left out."""
