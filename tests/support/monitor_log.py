@@ -47,7 +47,7 @@ WATCH: Final[Mapping[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FakeRecord:
     """A Kafka record."""
 
