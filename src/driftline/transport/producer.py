@@ -40,6 +40,11 @@ class OutgoingMessage:
     """Milliseconds since the epoch; None for now."""
 
 
+_NULL: Final = object()
+"""Stands for no value: aiokafka refuses a record with neither key nor value, which Kafka takes, and
+which somebody's tombstone may be."""
+
+
 class SendError(UnavailableError):
     """Kafka did not acknowledge a message: it may or may not be in the log."""
 
@@ -71,6 +76,7 @@ class Producer:
             "max_request_size": max_request_bytes,
             "max_batch_size": max(max_request_bytes // 4, 1 << 14),
             "compression_type": compression,
+            "value_serializer": _or_null,
         }
         self._client: AIOKafkaProducer | None = None
 
@@ -135,10 +141,14 @@ class Producer:
 async def _enqueue(client: AIOKafkaProducer, message: OutgoingMessage) -> asyncio.Future[Any]:
     future: asyncio.Future[Any] = await client.send(
         message.topic,
-        message.value,
+        _NULL if message.value is None else message.value,
         key=message.key,
         partition=message.partition,
         timestamp_ms=message.timestamp,
         headers=list(message.headers),
     )
     return future
+
+
+def _or_null(value: Any) -> bytes | None:
+    return None if value is _NULL else value
