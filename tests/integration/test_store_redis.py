@@ -570,3 +570,19 @@ async def test_a_connection_is_whole_after_a_cancelled_read(
     redis = build_redis(RedisAddress(server.url))
     assert await redis.ping()
     await redis.aclose()
+
+
+async def test_a_cancellation_is_never_swallowed(store: RedisStore) -> None:
+    """However far a round trip has come, a task that is cancelled in it ends: a worker stops."""
+
+    async def beat() -> None:
+        while True:
+            await store.current_deployment()
+
+    for steps in range(300):
+        task = asyncio.create_task(beat())
+        for _ in range(steps % 60):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=5)
+        assert done, f"cancelled after {steps % 60} steps of the loop, and goes on"

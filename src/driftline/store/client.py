@@ -133,10 +133,16 @@ class Client:
         await self._redis.aclose()
 
     async def _send(self, commands: Sequence[RedisCommand]) -> list[Any]:
+        task = asyncio.current_task()
+        asked_before = task.cancelling() if task is not None else 0
         async with self._redis.pipeline(transaction=False) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command)
-            return list(await pipeline.execute(raise_on_error=False))
+            answers = list(await pipeline.execute(raise_on_error=False))
+        if task is not None and task.cancelling() > asked_before:
+            # The pipeline takes a cancellation for the answer of a command: it would be lost.
+            raise asyncio.CancelledError
+        return answers
 
     async def _wait(self, attempts: _Attempts, error: Exception) -> None:
         self.retries += 1
