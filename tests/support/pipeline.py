@@ -25,14 +25,14 @@ from driftline.app.roles import WorkerRole
 from driftline.app.worker import Worker
 from driftline.config.deployment import Deployment, load_deployment
 from driftline.model import Role
-from driftline.monitor.partition import PartitionState
+from driftline.monitor.partition_state import PartitionState
 from driftline.store.connect import RedisAddress, connect
 from driftline.transport.address import KafkaAddress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-    from driftline.monitor.partition import StreamState
+    from driftline.monitor.partition_state import StreamState
     from driftline.store.protocol import Store
 
 PATIENCE_SECONDS: Final = 60.0

@@ -22,7 +22,8 @@ from driftline.config.streams import StreamSpec
 from driftline.eventlog.routing import events_partition
 from driftline.intake import SourceRange, TopicReader
 from driftline.model import SECOND, InstanceKey, Role, SourcePartition
-from driftline.monitor.partition import PartitionMonitor, PartitionState
+from driftline.monitor.partition import PartitionMonitor
+from driftline.monitor.partition_state import PartitionState
 from driftline.store.memory import MemoryStore
 from driftline.transport.topics import TopicDescription, TopicSpec
 

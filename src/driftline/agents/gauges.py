@@ -91,6 +91,8 @@ class Gauges:
         # An instance that was forgotten takes its counts along: those are no negative events.
         for (name, *labels), count in (totals - before).items():
             counters[name].labels(*labels).inc(count)
+            if name == "refused":
+                log.warning("rows_over_max_instances", stream=labels[0], rows=count)
         self._before[monitor.partition] = totals
 
     def on_stored(self, outcome: Outcome) -> None:

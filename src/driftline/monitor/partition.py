@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-import numpy as np
 
-from driftline.clocks import StreamClock, StreamClockState
 from driftline.config.deployment import Stream
-from driftline.errors import DriftlineError, StateError
+from driftline.errors import DriftlineError
 from driftline.eventlog.messages import Command, CommandKind, Progress, Rows
 from driftline.join.entries import decode_entry
-from driftline.model import InstanceKey, Micros, Role
-from driftline.monitor.books import Books
+from driftline.model import InstanceKey
 from driftline.monitor.effects import Effects
-from driftline.monitor.instance import NEVER, Instance
+from driftline.monitor.instance import Instance
+from driftline.monitor.partition_state import FORMAT, PartitionState
 from driftline.monitor.state import InstanceCheckpoint, PartitionCheckpoint
+from driftline.monitor.stream import StreamMonitor, by_instance, count_from, is_past
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from driftline.eventlog.messages import Message
+    from driftline.model import Micros
+    from driftline.monitor.books import Books
     from driftline.monitor.state import StoredInstance, StoredPartition
 
-FORMAT: Final = 1
 LEAST_KEPT: Final = 100
 """Entries that an instance may always keep in memory."""
 
@@ -37,97 +37,6 @@ class Step:
 
     instances: Sequence[InstanceCheckpoint]
     partition: PartitionCheckpoint
-
-
-class StreamState(msgspec.Struct):
-    """What an events partition knows of a stream apart from its instances."""
-
-    clock: StreamClockState
-    books: Books
-    refused: int = 0
-    """Rows of instances over `max_instances`."""
-    suspended_rows: int = 0
-    """Rows passed over because their instance is suspended."""
-    passed: dict[str, tuple[str, int]] = msgspec.field(default_factory=dict)
-    """By role and source partition: its incarnation, and the offset behind its last row so far."""
-
-
-class PartitionState(msgspec.Struct):
-    """What an events partition stores: its declaration, and per stream clock and books."""
-
-    format: int
-    digest: str
-    declared_at: Micros
-    streams: list[dict[str, Any]]
-    states: dict[str, StreamState]
-    suspended: dict[str, str]
-    """Instances that are passed over, each with the reason."""
-
-    @classmethod
-    def decode(cls, blob: bytes) -> PartitionState:
-        """The inverse of MessagePack's encoding.
-
-        Raises:
-            StateError: it does not decode, or another driftline wrote it.
-        """
-        try:
-            state = msgspec.msgpack.decode(blob, type=cls)
-        except (msgspec.DecodeError, ValueError) as error:
-            msg = f"the stored state of an events partition does not decode: {error}"
-            raise StateError(msg) from error
-        if state.format != FORMAT:
-            msg = f"state of format {state.format} was written by another driftline ({FORMAT})"
-            raise StateError(msg)
-        return state
-
-
-class _StreamMonitor:
-    """One stream on one events partition."""
-
-    def __init__(self, stream: Stream) -> None:
-        self.stream = stream
-        self.clock = StreamClock(_roles(stream))
-        self.books = Books()
-        self.refused = 0
-        self.suspended_rows = 0
-        self.passed: dict[str, tuple[str, int]] = {}
-        self.instances: dict[InstanceKey, Instance] = {}
-        self.deadline: Micros = NEVER
-        """Not later than the first deadline of any instance."""
-
-    def state(self) -> StreamState:
-        return StreamState(
-            self.clock.snapshot(), self.books, self.refused, self.suspended_rows, self.passed
-        )
-
-    def restore(self, state: StreamState) -> None:
-        self.clock = StreamClock.restore(_roles(self.stream), state.clock)
-        self.books = state.books
-        self.refused, self.suspended_rows = state.refused, state.suspended_rows
-        self.passed = state.passed
-
-    def pass_rows(self, rows: Rows) -> int:
-        """Note how far rows have come; the offset below which they had come before."""
-        name = f"{rows.role.value}|{rows.source.topic}|{rows.source.partition}"
-        incarnation, since = self.passed.get(name, (rows.source.incarnation, 0))
-        if incarnation != rows.source.incarnation:
-            since = 0
-        if len(rows):
-            following = max(since, int(rows.offsets[-1]) + 1)
-            self.passed[name] = (rows.source.incarnation, following)
-        return since
-
-    def on_time(self, offset: int) -> None:
-        watermark = self.clock.watermark
-        if watermark < self.deadline:
-            return
-        for instance in self.instances.values():
-            if instance.deadline <= watermark and not _is_past(instance, offset):
-                instance.on_time(watermark)
-        self.find_deadline()
-
-    def find_deadline(self) -> None:
-        self.deadline = min((one.deadline for one in self.instances.values()), default=NEVER)
 
 
 class PartitionMonitor:
@@ -148,7 +57,7 @@ class PartitionMonitor:
         self._declared_at: Micros = 0
         self.suspended: dict[InstanceKey, str] = {}
         self._deployment = deployment
-        self._streams = {stream.name: _StreamMonitor(stream) for stream in streams}
+        self._streams = {stream.name: StreamMonitor(stream) for stream in streams}
         self._stored_offset: int | None = None
         self._departed: list[Instance] = []
         self.needs_reload = False
@@ -196,7 +105,7 @@ class PartitionMonitor:
             if not isinstance(message, Rows) or message.stream not in self._streams:
                 continue
             instances = self._streams[message.stream].instances
-            for key, rows in _by_instance(message):
+            for key, rows in by_instance(message):
                 instance = instances.get(key)
                 ids = instance.unknown_ids(rows.ids) if instance is not None else None
                 if ids:
@@ -241,21 +150,21 @@ class PartitionMonitor:
         if monitor is None:
             return effects
         since = monitor.pass_rows(message)
-        for key, rows in _by_instance(message):
+        for key, rows in by_instance(message):
             instance = None
             if key not in self.suspended:
                 instance = monitor.instances.get(key) or self._admit(monitor, key)
                 if instance is None:
-                    monitor.refused += _count_from(rows, since)
-                elif not _is_past(instance, offset):
+                    monitor.refused += count_from(rows, since)
+                elif not is_past(instance, offset):
                     self._apply_rows(monitor, instance, rows, found.get(key, {}), effects)
             if key in self.suspended:
-                monitor.suspended_rows += _count_from(rows, since)
+                monitor.suspended_rows += count_from(rows, since)
         return effects
 
     def _apply_rows(
         self,
-        monitor: _StreamMonitor,
+        monitor: StreamMonitor,
         instance: Instance,
         rows: Rows,
         found: Mapping[str, bytes],
@@ -270,7 +179,7 @@ class PartitionMonitor:
             return
         monitor.deadline = min(monitor.deadline, instance.deadline)
 
-    def _admit(self, monitor: _StreamMonitor, key: InstanceKey) -> Instance | None:
+    def _admit(self, monitor: StreamMonitor, key: InstanceKey) -> Instance | None:
         if len(monitor.instances) >= monitor.stream.spec.max_instances:
             return None
         instance = Instance(key, monitor.stream, deployment=self._deployment)
@@ -297,11 +206,11 @@ class PartitionMonitor:
         self.digest, self._declared_at = command.arguments["digest"], command.at
         before = self._streams
         declared = [Stream.from_json(one) for one in json.loads(command.arguments["streams"])]
-        self._streams = {stream.name: _StreamMonitor(stream) for stream in declared}
+        self._streams = {stream.name: StreamMonitor(stream) for stream in declared}
         for name, former in before.items():
             successor = self._streams.get(name)
             for instance in former.instances.values():
-                if _is_past(instance, offset):
+                if is_past(instance, offset):
                     continue
                 if successor is None:
                     effects.add(instance.withdraw(command.at))
@@ -387,7 +296,7 @@ class PartitionMonitor:
         state = PartitionState.decode(stored.blob)
         self.digest, self._declared_at = state.digest, state.declared_at
         self._streams = {
-            stream.name: _StreamMonitor(stream) for stream in map(Stream.from_json, state.streams)
+            stream.name: StreamMonitor(stream) for stream in map(Stream.from_json, state.streams)
         }
         for name, stream_state in state.states.items():
             self._streams[name].restore(stream_state)
@@ -416,42 +325,11 @@ class PartitionMonitor:
         monitor = self._streams[key.stream]
         instance = monitor.instances[key]
         instance.load_windows(blobs)
-        if instance.stream != monitor.stream and not _is_past(instance, self.offset):
+        if instance.stream != monitor.stream and not is_past(instance, self.offset):
             instance.redeclare(monitor.stream, self._declared_at)
         monitor.deadline = min(monitor.deadline, instance.deadline)
-
-
-def _roles(stream: Stream) -> tuple[Role, ...]:
-    if stream.spec.labels is None:
-        return (Role.PREDICTIONS,)
-    return (Role.PREDICTIONS, Role.LABELS)
 
 
 def names(command: Command, key: InstanceKey) -> bool:
     """Whether a command is about this instance: it names it, or the whole stream."""
     return key.name == command.instance or key.stream == command.stream
-
-
-def _count_from(rows: Rows, since: int) -> int:
-    """How many of the rows have an offset from `since` on."""
-    return len(rows) - int(np.searchsorted(rows.offsets, since))
-
-
-def _is_past(instance: Instance, offset: int) -> bool:
-    """Whether the instance's stored state already holds the message at this offset."""
-    return instance.stored_offset is not None and offset < instance.stored_offset
-
-
-def _by_instance(message: Rows) -> Iterator[tuple[InstanceKey, Rows]]:
-    """The message's rows by instance, in the order in which the instances are named."""
-    if len(message.instances) == 1:
-        if len(message):
-            yield InstanceKey(message.stream, message.instances[0]), message
-        return
-    order = np.argsort(message.instance_codes, kind="stable")
-    codes = message.instance_codes[order]
-    edges = np.flatnonzero(np.diff(codes)) + 1
-    for part in np.split(order, edges):
-        if len(part):
-            value = message.instances[int(message.instance_codes[part[0]])]
-            yield InstanceKey(message.stream, value), message.take(part.astype(np.int64))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from driftline.monitor.books import SourceBooks
     from driftline.monitor.head import RowBooks
-    from driftline.monitor.partition import StreamState
+    from driftline.monitor.partition_state import StreamState
 
 
 def build_sources(

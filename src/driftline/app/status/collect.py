@@ -26,7 +26,7 @@ from driftline.app.status.windows import newest_windows
 from driftline.errors import DriftlineError, StateError
 from driftline.eventlog.routing import events_partition
 from driftline.model import InstanceKey
-from driftline.monitor.partition import PartitionState
+from driftline.monitor.partition_state import PartitionState
 from driftline.transport.topics import TopicAdmin
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from driftline.model import InstanceKey
-    from driftline.monitor.partition import StreamState
+    from driftline.monitor.partition_state import StreamState
     from driftline.monitor.state import StoredInstance
     from driftline.monitor.summary import AlarmSeen, InstanceSummary
 

@@ -1,0 +1,105 @@
+"""One stream on one events partition: its clock, its books, and its instances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from driftline.clocks import StreamClock
+from driftline.model import InstanceKey, Role
+from driftline.monitor.books import Books
+from driftline.monitor.instance import NEVER
+from driftline.monitor.partition_state import StreamState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from driftline.config.deployment import Stream
+    from driftline.eventlog.messages import Rows
+    from driftline.model import Micros
+    from driftline.monitor.instance import Instance
+
+
+class StreamMonitor:
+    """One stream on one events partition."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.clock = StreamClock(_roles(stream))
+        self.books = Books()
+        self.refused = 0
+        self.suspended_rows = 0
+        self.passed: dict[str, tuple[str, int]] = {}
+        self.instances: dict[InstanceKey, Instance] = {}
+        self.deadline: Micros = NEVER
+        """Not later than the first deadline of any instance."""
+
+    def state(self) -> StreamState:
+        """All but the instances, as it is stored."""
+        return StreamState(
+            self.clock.snapshot(), self.books, self.refused, self.suspended_rows, self.passed
+        )
+
+    def restore(self, state: StreamState) -> None:
+        """Take over what was stored."""
+        self.clock = StreamClock.restore(_roles(self.stream), state.clock)
+        self.books = state.books
+        self.refused, self.suspended_rows = state.refused, state.suspended_rows
+        self.passed = state.passed
+
+    def pass_rows(self, rows: Rows) -> int:
+        """Note how far rows have come; the offset below which they had come before."""
+        name = f"{rows.role.value}|{rows.source.topic}|{rows.source.partition}"
+        incarnation, since = self.passed.get(name, (rows.source.incarnation, 0))
+        if incarnation != rows.source.incarnation:
+            since = 0
+        if len(rows):
+            following = max(since, int(rows.offsets[-1]) + 1)
+            self.passed[name] = (rows.source.incarnation, following)
+        return since
+
+    def on_time(self, offset: int) -> None:
+        """The watermark rose: tell those instances that have something to do by now."""
+        watermark = self.clock.watermark
+        if watermark < self.deadline:
+            return
+        for instance in self.instances.values():
+            if instance.deadline <= watermark and not is_past(instance, offset):
+                instance.on_time(watermark)
+        self.find_deadline()
+
+    def find_deadline(self) -> None:
+        """Look at all instances for the one that is due first."""
+        self.deadline = min((one.deadline for one in self.instances.values()), default=NEVER)
+
+
+def is_past(instance: Instance, offset: int) -> bool:
+    """Whether the instance's stored state already holds the message at this offset."""
+    return instance.stored_offset is not None and offset < instance.stored_offset
+
+
+def count_from(rows: Rows, since: int) -> int:
+    """How many of the rows have an offset from `since` on."""
+    return len(rows) - int(np.searchsorted(rows.offsets, since))
+
+
+def by_instance(message: Rows) -> Iterator[tuple[InstanceKey, Rows]]:
+    """The message's rows by instance, in the order in which the instances are named."""
+    if len(message.instances) == 1:
+        if len(message):
+            yield InstanceKey(message.stream, message.instances[0]), message
+        return
+    order = np.argsort(message.instance_codes, kind="stable")
+    codes = message.instance_codes[order]
+    edges = np.flatnonzero(np.diff(codes)) + 1
+    for part in np.split(order, edges):
+        if len(part):
+            value = message.instances[int(message.instance_codes[part[0]])]
+            yield InstanceKey(message.stream, value), message.take(part.astype(np.int64))
+
+
+def _roles(stream: Stream) -> tuple[Role, ...]:
+    if stream.spec.labels is None:
+        return (Role.PREDICTIONS,)
+    return (Role.PREDICTIONS, Role.LABELS)
