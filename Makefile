@@ -6,7 +6,7 @@ STAMP := $(VENV)/.set-up
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup demo test lint format check lock clean
+.PHONY: help setup demo test chaos lint format check lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -31,6 +31,11 @@ demo: setup  ## watch a model go wrong: embedded Kafka and Redis, real data, ale
 
 test: setup  ## the whole test suite; make test ARGS="-m 'not server'" for a part of it
 	$(BIN)/python -m pytest $(ARGS)
+
+ROUNDS ?= 50
+chaos: setup  ## kill things while data comes: make chaos ROUNDS=200 SEED=7 KIND=zombie, or KIND=... ROUND=...
+	PYTHONPATH=tests $(BIN)/python -m chaos.driver --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) \
+	  --kind "$(KIND)" $(if $(ROUND),--round $(ROUND)) $(if $(JOBS),--jobs $(JOBS)) $(CHAOS)
 
 lint: setup  ## every linter
 	$(BIN)/ruff check

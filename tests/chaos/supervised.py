@@ -1,0 +1,134 @@
+"""A worker as a supervisor keeps it: a process that is started again when it fails.
+
+Exit code 0: it was asked to stop. 2: it is not to come back. Anything else: start it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from chaos.nursery import Nursery
+
+RESTART_SECONDS: Final = 0.2
+STOP_SECONDS: Final = 30.0
+"""After so long a worker that was asked to stop has to be gone."""
+START_SECONDS: Final = 60.0
+
+
+class Supervised:
+    """Runs `driftline worker` and keeps its log; what it ended with is remembered."""
+
+    def __init__(
+        self,
+        nursery: Nursery,
+        directory: Path,
+        log: Path,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._nursery = nursery
+        self.log = log
+        self.exits: list[int] = []
+        self._directory = directory
+        self._environ = dict(environ or {})
+        self._pid: int | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._wanted = False
+
+    async def start(self, *, ready: bool = True) -> None:
+        """Start it, and return once it runs."""
+        starts = self.said("worker_started")
+        self._wanted = True
+        self._keeper = asyncio.create_task(self._keep())
+        if ready:
+            await self.wait_said("worker_started", starts + 1)
+
+    async def wait_said(self, event: str, times: int = 1, seconds: float = START_SECONDS) -> None:
+        """Return once its log has this event so often; fail after so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self.said(event) < times:  # noqa: ASYNC110 - its log is a file
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            msg = f"no {event} within {seconds:g} s; it ended with {self.exits}:\n{self.tail()}"
+            raise AssertionError(msg) from None
+
+    def said(self, event: str) -> int:
+        """How often an event is in its log."""
+        if not self.log.exists():
+            return 0
+        return self.log.read_bytes().count(b'"%s"' % event.encode())
+
+    def tail(self, lines: int = 15) -> str:
+        """The last lines of its log."""
+        if not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process now."""
+        return self._pid is not None
+
+    def kill(self) -> None:
+        """End it as kill -9 does; it will be started again."""
+        self._signal(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stop it in the middle of whatever it does."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, number)
+
+    async def stop(self) -> int:
+        """Ask it to end; returns its exit code. It is not started again."""
+        self._wanted = False
+        self._signal(signal.SIGTERM)
+        assert self._keeper is not None
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await asyncio.shield(self._keeper)
+        except TimeoutError:
+            self._signal(signal.SIGABRT)
+            await self._keeper
+            msg = f"it did not stop within {STOP_SECONDS:g} s:\n{self.tail(40)}"
+            raise AssertionError(msg) from None
+        return self.exits[-1]
+
+    async def abandon(self) -> None:
+        """End it for good, whatever it does."""
+        self._wanted = False
+        self.thaw()
+        self.kill()
+        if self._keeper is not None:
+            await self._keeper
+
+    async def _keep(self) -> None:
+        environ = dict(self._environ)
+        while True:
+            # faulthandler: should it hang, its end tells where.
+            environ = {**environ, "PYTHONFAULTHANDLER": "1"}
+            pid = self._pid = self._nursery.spawn(self._directory, self.log, environ)
+            while (code := self._nursery.exit_code(pid)) is None:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.02)
+            self._pid = None
+            self.exits.append(code)
+            if not self._wanted or self.exits[-1] in {0, 2}:
+                return
+            # What was asked of the first process is not asked of its successor.
+            environ = {}
+            await asyncio.sleep(RESTART_SECONDS)
