@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from driftline.agents.loading import load_partition
+from driftline.crashpoints import CrashPoint, pass_point
 from driftline.errors import OvertakenError, StateError
 from driftline.eventlog.codec import decode
 from driftline.eventlog.messages import Command, CommandKind
@@ -65,6 +66,7 @@ class PartitionWork:
         self._applied: list[SourceBatch] = []
         self._flight: asyncio.Task[None] | None = None
         self._urgent = False
+        self._given_up = False
         self._applying = asyncio.Lock()
 
     async def on_batch(self, batch: SourceBatch) -> None:
@@ -75,6 +77,7 @@ class PartitionWork:
             UnavailableError: the store or Kafka does not answer.
         """
         async with self._applying:
+            pass_point(CrashPoint.EVENTS_FETCHED)
             self.monitor.trim(KEEP_ENTRIES)
             messages = [
                 (one.offset, _decode(batch, one.offset, one.value)) for one in batch.records
@@ -84,21 +87,28 @@ class PartitionWork:
                 done += await self._apply(messages[done:])
             self.monitor.offset = max(self.monitor.offset, batch.next)
             self._applied.append(batch)
+            pass_point(CrashPoint.EVENTS_APPLIED)
             await self._checkpoint_if_due()
 
     async def on_tick(self) -> None:
         """Time has passed: store what has waited long enough."""
         async with self._applying:
-            await self._checkpoint_if_due()
+            if not self._given_up:
+                await self._checkpoint_if_due()
 
     async def finish(self) -> None:
-        """Store everything, publish, acknowledge: nothing comes after it."""
+        """Store everything, publish, acknowledge: nothing comes after it.
+
+        What could not be stored once is not tried again: the memory is ahead of the store.
+        """
         async with self._applying:
-            await self._checkpoint()
-            await self._landed()
+            if not self._given_up:
+                await self._checkpoint()
+                await self._landed()
 
     def abandon(self) -> None:
         """Let go without another step: somebody else goes on from what is stored."""
+        self._given_up = True
         if self._flight is not None:
             self._flight.cancel()
 
@@ -168,6 +178,7 @@ class PartitionWork:
         if not self._applied and not self._urgent and not forced:
             return
         step = self.monitor.checkpoint()
+        pass_point(CrashPoint.CHECKPOINT_ENCODED)
         batches, self._applied = self._applied, []
         self._urgent = False
         size = _size(step)
@@ -184,21 +195,29 @@ class PartitionWork:
     async def _landed(self) -> None:
         flight, self._flight = self._flight, None
         if flight is not None:
-            await flight
+            try:
+                await flight
+            except BaseException:
+                # From here on the memory is not what is stored, and nothing may be made of it.
+                self._given_up = True
+                raise
 
     async def _land(self, step: Step, batches: Sequence[SourceBatch]) -> None:
         with self._gauges.storing():
             outcomes = await self._store.write_instances(step.instances)
             for checkpoint, outcome in zip(step.instances, outcomes, strict=True):
                 self._judge(checkpoint, outcome)
+            pass_point(CrashPoint.INSTANCES_STORED)
             outcome = await self._store.write_partition(step.partition)
         self._gauges.on_stored(outcome)
         if outcome is Outcome.SUPERSEDED:
             _overtaken(f"events partition {step.partition.partition}")
+        pass_point(CrashPoint.PARTITION_STORED)
         self.monitor.settle()
         await self.publish({one.instance: one.outbox for one in step.instances if one.outbox})
         for batch in batches:
             batch.ack()
+        pass_point(CrashPoint.EVENTS_ACKNOWLEDGED)
 
     def _judge(self, checkpoint: InstanceCheckpoint, outcome: Outcome) -> None:
         self._gauges.on_stored(outcome)
@@ -211,14 +230,14 @@ class PartitionWork:
 
     async def publish(self, outbox: Mapping[InstanceKey, Sequence[Outgoing]]) -> None:
         """Send alert events to the alerts topic; when Kafka has them, forget them in the store."""
-        if not outbox:
-            return
-        topic = self._deployment.settings.alerts_topic
-        await self._producer.send_all(
-            OutgoingMessage(topic, event.value, event.key.encode(), headers=event.headers)
-            for events in outbox.values()
-            for event in events
-        )
+        if outbox:
+            topic = self._deployment.settings.alerts_topic
+            await self._producer.send_all(
+                OutgoingMessage(topic, event.value, event.key.encode(), headers=event.headers)
+                for events in outbox.values()
+                for event in events
+            )
+        pass_point(CrashPoint.ALERTS_PUBLISHED)
         for instance, events in outbox.items():
             await self._store.trim_outbox(instance, [event.id for event in events])
 
