@@ -510,12 +510,13 @@ async def test_garbage_is_found_again_when_its_announcement_was_lost(
     assert await store.collect_garbage(10) == 0
 
 
+@pytest.mark.parametrize("suffix", ["expired", "entries"])
 async def test_garbage_that_cannot_be_collected_does_not_hold_up_the_rest(
-    store: RedisStore, raw: blocking.Redis
+    store: RedisStore, raw: blocking.Redis, suffix: str
 ) -> None:
     """An instance with a key of the wrong type is passed over, loudly, once."""
     await write(store, full(None, 1), full(None, 1, OTHER))
-    raw.set(KEYS.of(CHURN, "expired"), "x")
+    raw.set(KEYS.of(CHURN, suffix), "x")
     assert await store.collect_garbage(10) == 1
     assert await store.collect_garbage(10) == 0
 

@@ -111,16 +111,18 @@ class Housekeeping:
             )
             if not isinstance(answer, list):
                 log.error("garbage_not_collected", instance=key.name, error=str(answer))
-                groups = 0
-            else:
-                looked_at, groups = answer
-                done += looked_at
-        if not groups:
-            await self._withdraw(key)
+                # Announced again, it would be looked at without an end; whoever loads it will.
+                await self._withdraw(key)
+                return done
+            looked_at, groups = answer
+            done += looked_at
+        if not groups and await self._withdraw(key) == b"set":
+            # There is new garbage meanwhile.
+            await self.announce([key])
         return done
 
-    async def _withdraw(self, key: InstanceKey) -> None:
-        """Take back the announcement of garbage, unless there is new garbage meanwhile."""
+    async def _withdraw(self, key: InstanceKey) -> object:
+        """Take back the announcement of garbage; what its list of expired groups then is."""
         self._littered.discard(key)
         _, left = await self._client.run(
             [
@@ -128,8 +130,7 @@ class Housekeeping:
                 ("TYPE", self._keys.of(key, "expired")),
             ]
         )
-        if left == b"set":
-            await self.announce([key])
+        return left
 
     async def _unregister(self, key: InstanceKey) -> None:
         self._littered.discard(key)
