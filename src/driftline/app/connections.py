@@ -69,11 +69,16 @@ def serve(deployment: Deployment, environ: Mapping[str, str]) -> Iterator[Connec
     try:
         kafka_address = kafka.start() if kafka is not None else None
         redis_address = redis.start() if redis is not None else None
-        if kafka is not None or redis is not None:
-            announce(directory, settings.name, kafka=kafka_address, redis=redis_address)
-        yield _connections(deployment, environ, kafka_address, redis_address)
+        connections = _connections(deployment, environ, kafka_address, redis_address)
+        if kafka is None and redis is None:
+            yield connections
+            return
+        announce(directory, settings.name, kafka=kafka_address, redis=redis_address)
+        try:
+            yield connections
+        finally:
+            withdraw(directory, settings.name)
     finally:
-        withdraw(directory, settings.name)
         if redis is not None:
             redis.stop()
         if kafka is not None:
@@ -142,16 +147,14 @@ def _redis_address(
     settings: RedisSettings, directory: Path, environ: Mapping[str, str]
 ) -> RedisAddress:
     password = settings.password
-    tls = settings.tls
-
-    def below(file: str | None) -> Path | None:
-        return directory / file if file is not None else None
-
+    tls = _tls(settings.tls, directory, environ) if settings.tls is not None else Tls()
     return RedisAddress(
         settings.url,
         username=settings.username,
         password=fetch_secret(password, directory, environ) if password is not None else None,
-        tls_ca=below(tls.ca) if tls is not None else None,
-        tls_cert=below(tls.cert) if tls is not None else None,
-        tls_key=below(tls.key) if tls is not None else None,
+        tls_ca=tls.ca_file,
+        tls_cert=tls.cert_file,
+        tls_key=tls.key_file,
+        tls_key_password=tls.key_password,
+        tls_check_hostname=tls.check_hostname,
     )

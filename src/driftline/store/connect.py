@@ -15,8 +15,6 @@ from redis.exceptions import RedisError, ResponseError
 from driftline.store.redis_store import RedisStore
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from driftline.store.client import Patience
 
 log = structlog.get_logger(__name__)
@@ -34,10 +32,12 @@ class RedisAddress:
     """`redis://host:port/db`, `rediss://` for TLS, or `unix://path`; may hold name and password."""
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-    tls_ca: Path | None = None
-    """The authorities to trust; default: the system's."""
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
+    tls_ca: str | None = None
+    """Path of the authorities to trust; default: the system's."""
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls_key_password: str | None = field(default=None, repr=False)
+    tls_check_hostname: bool = True
 
     @property
     def shown(self) -> str:
@@ -73,17 +73,18 @@ def build_redis(address: RedisAddress) -> Redis:
 
     Raises ValueError for a malformed URL, and for TLS files with a URL that means no TLS.
     """
-    if (address.tls_ca or address.tls_cert or address.tls_key) and not address.url.startswith(
-        "rediss://"
-    ):
+    secure = address.url.startswith("rediss://")
+    if (address.tls_ca or address.tls_cert or address.tls_key) and not secure:
         msg = f"redis at {address.shown}: TLS files are given, but its URL is not rediss://"
         raise ValueError(msg)
     options: dict[str, Any] = {
         "username": address.username,
         "password": address.password,
-        "ssl_ca_certs": address.tls_ca and str(address.tls_ca),
-        "ssl_certfile": address.tls_cert and str(address.tls_cert),
-        "ssl_keyfile": address.tls_key and str(address.tls_key),
+        "ssl_ca_certs": address.tls_ca,
+        "ssl_certfile": address.tls_cert,
+        "ssl_keyfile": address.tls_key,
+        "ssl_password": address.tls_key_password,
+        "ssl_check_hostname": address.tls_check_hostname if secure else None,
     }
     return Redis.from_url(
         address.url,
