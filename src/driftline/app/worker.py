@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 
@@ -38,7 +38,7 @@ from driftline.transport.producer import OutgoingMessage, Producer
 from driftline.transport.topics import TopicAdmin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 
     from driftline.app.connections import Connections
     from driftline.config.deployment import Deployment
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from driftline.transport.batches import BatchListener, Start
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 HEARTBEAT: Final = timedelta(seconds=2)
 """How often a worker says that it lives, and asks whether its deployment is still the one."""
@@ -63,11 +65,8 @@ def run_worker(
     roles: Collection[WorkerRole],
     take_over: bool,
     environ: Mapping[str, str],
-    ready: Callable[[Connections], None] = lambda _connections: None,
 ) -> None:
     """Run these roles until SIGTERM or SIGINT; embedded servers live as long.
-
-    `ready` is called once everything runs.
 
     Raises:
         SupersededError: a newer deployment of this name was started.
@@ -75,14 +74,14 @@ def run_worker(
     """
     with serve(deployment, environ) as connections:
         worker = Worker(deployment, connections, roles=roles, take_over=take_over)
-        asyncio.run(_run(worker, ready))
+        asyncio.run(_run(worker))
 
 
-async def _run(worker: Worker, ready: Callable[[Connections], None]) -> None:
+async def _run(worker: Worker) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
-    await worker.run(lambda: ready(worker.connections))
+    await worker.run()
 
 
 class Worker:
@@ -116,32 +115,54 @@ class Worker:
         self._stopping.set()
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
-        """Run until `stop`; raises what ended it otherwise."""
+        """Run until `stop`, which also ends a start that waits; raises what ended it otherwise.
+
+        `ready` is called once everything runs.
+        """
         async with AsyncExitStack() as stack:
-            store = await connect(self.connections.redis, self._deployment.settings.name)
-            stack.push_async_callback(store.close)
-            if not self.connections.redis_embedded:
-                for finding in store.findings:
-                    log.warning("redis_unsafe", where=self.connections.redis.shown, what=finding)
-            claim = await store.claim_deployment(
-                self._deployment.digest, started_at=self._started_at, take_over=self._take_over
-            )
-            producer = await stack.enter_async_context(
-                Producer(self.connections.kafka, client_id=self._id)
-            )
-            admin = TopicAdmin(self.connections.kafka)
-            await self._prepare(store, claim, producer, admin)
-            await self._serve_pages(stack)
-            apps = self._apps(store, producer, admin)
-            for app in apps:
-                # Last in, first out: the readers stop before the monitor, and it before the store.
-                stack.push_async_callback(app.stop)
-            await asyncio.gather(*(app.start() for app in apps))
+            started = await self._unless_stopped(self._start(stack))
+            if started is None:
+                return
             self._health.started = True
             log.info("worker_started", id=self._id, roles=[role.value for role in self._roles])
             ready()
-            await self._until_the_end(store, apps)
+            await self._until_the_end(*started)
             log.info("worker_stopping", id=self._id)
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """What the work comes to; None if `stop` came first."""
+        working = asyncio.create_task(work)
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            return working.result() if working.done() else None
+        finally:
+            for task in (working, stopping):
+                task.cancel()
+            await asyncio.gather(working, stopping, return_exceptions=True)
+
+    async def _start(self, stack: AsyncExitStack) -> tuple[Store, list[BatchApp]]:
+        """Connect, prepare, and start the roles; the stack ends all of it."""
+        store = await connect(self.connections.redis, self._deployment.settings.name)
+        stack.push_async_callback(store.close)
+        if not self.connections.redis_embedded:
+            for finding in store.findings:
+                log.warning("redis_unsafe", where=self.connections.redis.shown, what=finding)
+        claim = await store.claim_deployment(
+            self._deployment.digest, started_at=self._started_at, take_over=self._take_over
+        )
+        producer = await stack.enter_async_context(
+            Producer(self.connections.kafka, client_id=self._id)
+        )
+        admin = TopicAdmin(self.connections.kafka)
+        await self._prepare(store, claim, producer, admin)
+        await self._serve_pages(stack)
+        apps = self._apps(store, producer, admin)
+        for app in apps:
+            # Last in, first out: the readers stop before the monitor, and it before the store.
+            stack.push_async_callback(app.stop)
+        await asyncio.gather(*(app.start() for app in apps))
+        return store, apps
 
     async def _prepare(
         self, store: Store, claim: Claim, producer: Producer, admin: TopicAdmin
@@ -155,13 +176,19 @@ class Worker:
         self._deployment = replace(
             self._deployment, settings=settings.model_copy(update={"topics": topics})
         )
-        if claim.first or claim.superseded is not None:
-            await self._declare(producer, count)
+        # Also where it was claimed before: that worker may have died between its claim and the log.
+        await self._declare(producer, count)
+        log.info(
+            "deployment_declared",
+            digest=self._deployment.digest[:12],
+            first=claim.first,
+            replaced=claim.superseded and claim.superseded[:12],
+        )
         if WorkerRole.DECODE in self._roles:
             await wait_for_attached(self._deployment, admin, producer, embedded=embedded)
 
     async def _declare(self, producer: Producer, partitions: int) -> None:
-        """From this place of the log on, what we declare holds."""
+        """From this place of the log on, what we declare holds; where it held, nothing changes."""
         command = Command(
             id=uuid.uuid4().hex,
             kind=CommandKind.DECLARE,
@@ -178,7 +205,6 @@ class Worker:
         await producer.send_all(
             OutgoingMessage(topic, blob, partition=partition) for partition in range(partitions)
         )
-        log.info("deployment_declared", digest=self._deployment.digest[:12])
 
     def _apps(self, store: Store, producer: Producer, admin: TopicAdmin) -> list[BatchApp]:
         build: dict[WorkerRole, Callable[[], BatchApp]] = {
