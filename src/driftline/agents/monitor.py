@@ -51,8 +51,9 @@ class MonitorRole:
         """
         starts: dict[TopicPartition, int | None] = {}
         for tp, place in partitions.items():
-            if tp in self._work:
-                continue
+            if (stale := self._work.pop(tp, None)) is not None:
+                # Another may have gone on in between.
+                stale.abandon()
             monitor, outbox = await load_partition(self._store, tp.partition, self._deployment)
             work = PartitionWork(
                 monitor, self._deployment, self._store, self._producer, self._gauges

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import structlog
@@ -11,16 +12,18 @@ from driftline.crashpoints import CrashPoint, pass_point
 from driftline.decode.dead_letter import build_dead_letter
 from driftline.errors import DriftlineError
 from driftline.eventlog.codec import encode
+from driftline.eventlog.messages import Rows
 from driftline.intake import SourceRange, TopicReader
 from driftline.model import SourcePartition
 from driftline.transport.producer import OutgoingMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from driftline.agents.clock import Clock
     from driftline.config.deployment import Stream
     from driftline.config.settings import Settings
+    from driftline.eventlog.messages import Message
     from driftline.intake import Reading, Refused
     from driftline.metrics import Metrics
     from driftline.store.protocol import Roster
@@ -73,6 +76,8 @@ class Reader:
         self._clock = clock
         self._metrics = metrics
         self._known: Mapping[str, TopicDescription] = {}
+        self._new: set[SourcePartition] = set()
+        """Source partitions that are to be remembered once reading of them has begun."""
 
     async def on_assigned(
         self, partitions: Mapping[TopicPartition, PartitionLog]
@@ -84,7 +89,8 @@ class Reader:
         that is new to us where its declaration says to start.
         """
         self._known = await self._admin.describe({tp.topic for tp in partitions})
-        before = {(one.topic, one.partition): one for one in await self._store.known_sources()}
+        remembered = await self._store.known_sources()
+        before = {(one.topic, one.partition): one for one in remembered}
         topics_before = {topic for topic, _ in before}
         starts: dict[TopicPartition, int | None] = {}
         for tp, place in partitions.items():
@@ -95,7 +101,7 @@ class Reader:
             elif place.committed is None and tp.topic in topics_before:
                 log.warning("partition_read_from_its_beginning", topic=tp.topic, partition=tp[1])
                 starts[tp] = place.log_start
-        await self._store.know_sources([self._source(tp) for tp in partitions])
+        self._new = {self._source(tp) for tp in partitions} - set(remembered)
         return starts
 
     async def check_topics(self) -> None:
@@ -114,8 +120,15 @@ class Reader:
     async def on_revoked(self, partitions: Collection[TopicPartition]) -> None:
         """Nothing is held that another reader would need."""
 
+    async def _remember(self, source: SourcePartition) -> None:
+        """Now that it is committed where reading began: had we died before, it would begin anew."""
+        if source in self._new:
+            await self._store.know_sources([source])
+            self._new.discard(source)
+
     async def on_batch(self, batch: SourceBatch) -> None:
         """Append what a batch comes to, then acknowledge it."""
+        await self._remember(self._source(batch.tp))
         pass_point(CrashPoint.SOURCE_FETCHED)
         passed = SourceRange(
             source=self._source(batch.tp),
@@ -136,6 +149,7 @@ class Reader:
 
     async def on_idle(self, tick: IdleTick) -> None:
         """Nothing came: tell the log how late it is, and that there is nothing."""
+        await self._remember(self._source(tick.tp))
         passed = SourceRange(
             source=self._source(tick.tp),
             first=tick.position,
@@ -158,18 +172,22 @@ class Reader:
         return known.partitions if known else 1
 
     async def _send(self, reading: Reading) -> None:
-        await self._producer.send_all(self._messages(reading))
+        *earlier, last = turns(reading.messages)
+        for messages in earlier:
+            await self._producer.send_all(self._encoded(messages))
+        await self._producer.send_all(
+            chain(self._encoded(last), map(self._dead_letter, reading.refused))
+        )
 
-    def _messages(self, reading: Reading) -> Iterator[OutgoingMessage]:
+    def _encoded(self, messages: Iterable[tuple[int, Message]]) -> Iterator[OutgoingMessage]:
         topic = self._settings.events_topic
         encoded: dict[int, bytes] = {}
-        for partition, message in reading.messages:
+        for partition, message in messages:
             # A progress message goes to every events partition: it is encoded once.
             blob = encoded.get(id(message))
             if blob is None:
                 blob = encoded[id(message)] = encode(message)
             yield OutgoingMessage(topic, blob, partition=partition)
-        yield from map(self._dead_letter, reading.refused)
 
     def _dead_letter(self, refused: Refused) -> OutgoingMessage:
         letter = build_dead_letter(
@@ -210,3 +228,27 @@ class Reader:
                 code=code,
                 reason=refused.reject.message,
             )
+
+
+def turns(messages: Iterable[tuple[int, Message]]) -> Sequence[Sequence[tuple[int, Message]]]:
+    """The messages of a batch, cut so that what is sent together may fail one by one.
+
+    Rows that were too many for one message go to their place one after the other: if the broker
+    took the second piece and refused the first, the first would be taken for old when it comes
+    again. The last turn has all that comes last, and the progress behind it.
+    """
+    pieces: dict[tuple[int, str, str], list[tuple[int, Message]]] = {}
+    rest: list[tuple[int, Message]] = []
+    for partition, message in messages:
+        if isinstance(message, Rows):
+            place = (partition, message.stream, message.role.value)
+            pieces.setdefault(place, []).append((partition, message))
+        else:
+            rest.append((partition, message))
+    count = max(map(len, pieces.values()), default=1)
+    found: list[list[tuple[int, Message]]] = [[] for _ in range(count)]
+    for rows in pieces.values():
+        for turn, one in zip(found[-len(rows) :], rows, strict=True):
+            turn.append(one)
+    found[-1] += rest
+    return found

@@ -114,8 +114,9 @@ class BatchListener(Protocol):
     ) -> Mapping[TopicPartition, int | None]:
         """Take over partitions: load state, and answer where to read from.
 
-        No batch comes before this has returned. None, or no answer for a partition, means the
-        committed offset, else the topic's start policy. May be cancelled by the next rebalance, of
+        No batch and no idle tick comes before this has returned and where reading begins is
+        committed. None, or no answer for a partition, means the committed offset, else the topic's
+        start policy. May be cancelled by the next rebalance, of
         which `on_revoked` tells as well.
         """
         ...

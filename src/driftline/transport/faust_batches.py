@@ -57,7 +57,6 @@ from driftline.transport.lanes import Lanes
 from driftline.transport.positions import (
     PositionLostError,
     default_position,
-    known_commit,
     moments,
     refuse_beyond_end,
 )
@@ -390,16 +389,31 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust ships no types
             }
             refuse_beyond_end(positions, logs)
             await self._in_thread(self._thread.seek_all(positions))
+            begun = await self._commit_starts(positions, logs)
         self._generation += 1
         self._bounds = {tp: (known.log_start, known.log_end) for tp, known in logs.items()}
         self._marks = {
-            tp: Watermark(position, self._generation, known_commit(logs[tp]))
+            tp: Watermark(position, self._generation, position if begun else None)
             for tp, position in positions.items()
         }
         self._held.clear()
         self._fetch_cut_short = False
         self.app.lanes.open(positions, self._generation)
         self._ready.set()
+
+    async def _commit_starts(
+        self, positions: Mapping[TopicPartition, int], logs: Mapping[TopicPartition, PartitionLog]
+    ) -> bool:
+        """Commit where reading begins; False if the group is about to move on instead.
+
+        Should this process die before it has read anything, the next one begins there as well: not
+        at what is `latest` by then, and not at what an earlier topic of that name has left behind.
+        """
+        due = {tp: at for tp, at in positions.items() if at != logs[tp].committed}
+        if not due:
+            return True
+        committed: bool = await self._in_thread(self._thread._commit(due))  # noqa: SLF001  # see module
+        return committed
 
     async def _default_positions(
         self, logs: Mapping[TopicPartition, PartitionLog]
