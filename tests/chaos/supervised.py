@@ -66,7 +66,7 @@ class Supervised:
             return 0
         return self.log.read_bytes().count(b'"%s"' % event.encode())
 
-    def tail(self, lines: int = 15) -> str:
+    def tail(self, lines: int = 6) -> str:
         """The last lines of its log."""
         if not self.log.exists():
             return ""
