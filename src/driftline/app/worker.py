@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import threading
 import uuid
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -27,7 +28,7 @@ from driftline.app.health import Health
 from driftline.app.pages import Pages
 from driftline.app.roles import WorkerRole
 from driftline.app.topics import ensure_own_topics, wait_for_attached
-from driftline.errors import SupersededError
+from driftline.errors import StateError, SupersededError
 from driftline.eventlog.codec import encode
 from driftline.eventlog.messages import Command, CommandKind
 from driftline.metrics import Metrics
@@ -57,6 +58,8 @@ CHECK_TOPICS: Final = timedelta(seconds=20)
 """How often the broker is asked whether the attached topics are still the same ones."""
 GARBAGE_STEP: Final = 2_000
 """Entries of expired groups that are collected at a time."""
+END_WITHIN: Final = timedelta(seconds=25)
+"""A worker that ends is gone after so long, whatever hangs; below what compose and systemd wait."""
 
 
 def run_worker(
@@ -73,7 +76,9 @@ def run_worker(
         DriftlineError: what else ended it.
     """
     with serve(deployment, environ) as connections:
-        worker = Worker(deployment, connections, roles=roles, take_over=take_over)
+        worker = Worker(
+            deployment, connections, roles=roles, take_over=take_over, on_end=_end_by_force_later
+        )
         asyncio.run(_run(worker))
 
 
@@ -82,6 +87,18 @@ async def _run(worker: Worker) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
     await worker.run()
+
+
+def _end_by_force_later() -> None:
+    """See that the process ends, even if a library's thread or a server that is away holds it."""
+    timer = threading.Timer(END_WITHIN.total_seconds(), _end_by_force)
+    timer.daemon = True
+    timer.start()
+
+
+def _end_by_force() -> None:
+    log.error("worker_ended_by_force", after_seconds=END_WITHIN.total_seconds())
+    os._exit(1)
 
 
 class Worker:
@@ -94,8 +111,11 @@ class Worker:
         *,
         roles: Collection[WorkerRole],
         take_over: bool = False,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_end` is called when the end begins, whether asked for or not."""
         self.connections = connections
+        self._on_end = on_end
         self._deployment = deployment
         self._roles = tuple(role for role in WorkerRole if role in roles)
         self._take_over = take_over
@@ -107,6 +127,8 @@ class Worker:
             stall_after=deployment.settings.worker.stall_after.total_seconds(),
             beat_within=HEARTBEAT_TTL.total_seconds(),
         )
+        self._life = ""
+        """Of the store: another one is another store."""
         self._monitor: MonitorRole | None = None
         self._reader: Reader | None = None
 
@@ -126,7 +148,10 @@ class Worker:
             self._health.started = True
             log.info("worker_started", id=self._id, roles=[role.value for role in self._roles])
             ready()
-            await self._until_the_end(*started)
+            try:
+                await self._until_the_end(*started)
+            finally:
+                self._on_end()
             log.info("worker_stopping", id=self._id)
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
@@ -154,6 +179,7 @@ class Worker:
         producer = await stack.enter_async_context(
             Producer(self.connections.kafka, client_id=self._id)
         )
+        self._life = claim.record.life
         admin = TopicAdmin(self.connections.kafka)
         await self._prepare(store, claim, producer, admin)
         await self._serve_pages(stack)
@@ -285,7 +311,13 @@ class Worker:
     async def _heartbeat(self, store: Store, apps: Sequence[BatchApp]) -> None:
         while True:
             current = await store.current_deployment()
-            if current is not None and current.digest != self._deployment.digest:
+            if current is None or current.life != self._life:
+                msg = (
+                    "redis does not hold this deployment any more: it was emptied, or is another"
+                    " one. The worker ends, to begin with what is there now"
+                )
+                raise StateError(msg)
+            if current.digest != self._deployment.digest:
                 msg = (
                     "a newer deployment of this name was started; this one leaves"
                     " (start it with --take-over to make it the current one again)"
