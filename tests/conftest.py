@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 from confluent_kafka.admin import AdminClient, NewTopic
+from hypothesis import settings
 
 from driftline.errors import UnavailableError
 from support.kafka_broker import NEWEST, ExternalKafka, KafkaBroker
@@ -29,6 +30,10 @@ SERVER_FIXTURES = frozenset({"kafka", "redis_server"})
 EXTERNAL = "external"
 
 _serial = itertools.count()
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("driftline", deadline=None, print_blob=True)
+settings.load_profile("driftline")
 
 
 def kafka_versions() -> list[str]:
