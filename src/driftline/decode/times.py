@@ -99,7 +99,7 @@ def _same_form(texts: list[str], length: int) -> tuple[NDArray[np.bool_], Ints]:
     sound &= (month >= 1) & (month <= 12) & (year >= 1)  # noqa: PLR2004
     months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
     first_days = months.astype("datetime64[D]").astype(np.int64)
-    next_days = (months + 1).astype("datetime64[D]").astype(np.int64)
+    next_days = (months + np.timedelta64(1, "M")).astype("datetime64[D]").astype(np.int64)
     sound &= (day >= 1) & (day <= next_days - first_days)
     sound &= (hour < 24) & (minute < 60) & (second < 60)  # noqa: PLR2004
     sound &= (away < 24) & (away_minute < 60)  # noqa: PLR2004
