@@ -13,7 +13,7 @@ from driftline.app.status.report import EventsPartition, PartitionLag, StatusRep
 from driftline.app.status.streams import InstanceView, StoredStream, build_stream
 from driftline.app.status.windows import newest_windows
 from driftline.app.topic_check import Difference, compare
-from driftline.cli.status import status_json
+from driftline.cli.common import write_json
 from driftline.cli.status_text import status_page
 from driftline.cli.wording import figure, span, when_millis
 from driftline.config.deployment import Stream
@@ -28,6 +28,8 @@ from driftline.store.memory import MemoryStore
 from driftline.transport.topics import TopicDescription, TopicSpec
 
 if TYPE_CHECKING:
+    import pytest
+
     from driftline.app.status.report import StreamStatus
     from driftline.decode import Record
 
@@ -229,9 +231,10 @@ async def test_a_page_tells_all_and_fools_no_terminal() -> None:
         assert text in page
 
 
-async def test_the_json_has_the_fields_of_the_report() -> None:
+async def test_the_json_has_the_fields_of_the_report(capsys: pytest.CaptureFixture[str]) -> None:
     """Plain values only, with a version."""
-    written = json.loads(json.dumps(status_json(await report())))
+    write_json(await report())
+    written = json.loads(capsys.readouterr().out)
     assert written["schema_version"] == 1
     (stream,) = written["streams"]
     assert stream["balance"]["difference"] == 0

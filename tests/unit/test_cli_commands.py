@@ -225,6 +225,31 @@ def test_refused_records_are_told_and_do_not_stop_a_replay(
     assert "\x1b" not in ran.err
 
 
+def test_a_refused_record_is_named_by_its_row_in_the_file(
+    driftline: Command, tmp_path: Path
+) -> None:
+    """Also where the file is not in the order of time: people look for the row."""
+    predictions, labels = write_recordings(tmp_path, 100)
+    header, *rows = predictions.read_text().splitlines()
+    rows[4] = 'r4,2026-01-01T00:04:00Z,"\x1b[31mred",0.9,1,DE'
+    predictions.write_text("\n".join([header, *reversed(rows)]) + "\n")
+    where = ("--deployment", write_deployment(tmp_path))
+    ran = driftline("replay", "churn", "--predictions", predictions, "--labels", labels, *where)
+    assert "predictions row 95: " in ran.err
+
+
+def test_what_a_command_writes_as_json_cannot_fool_a_terminal(
+    driftline: Command, tmp_path: Path
+) -> None:
+    """All that is not ASCII is escaped, such as what turns text around; nothing is lost by it."""
+    where = write_deployment(tmp_path)
+    stream = where / "streams" / "churn.yaml"
+    stream.write_text('description: "a\u202eb \u00e4"\n' + stream.read_text())
+    ran = driftline("check", "--json", "--deployment", where)
+    assert ran.out.isascii()
+    assert ran.json["streams"][0]["description"] == "a\u202eb \u00e4"
+
+
 @pytest.mark.parametrize("command", ["replay", "send"])
 def test_an_unknown_stream_is_wrong_usage(driftline: Command, tmp_path: Path, command: str) -> None:
     """With the nearest name."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from contextlib import aclosing
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,13 +17,11 @@ from driftline.app.alert_log import AlertLog, find_alert, load_alerts, select_al
 from driftline.app.connections import find_connections
 from driftline.app.reading_topics import follow_topic, read_topic
 from driftline.cli.alert_text import alert_line, alert_page, alert_table, unreadable_line
-from driftline.cli.common import DeploymentOption, JsonOption, load, output
+from driftline.cli.common import DeploymentOption, JsonOption, load, output, write_json_line
 from driftline.logs import printable
 from driftline.model import Severity  # noqa: TC001 - Typer reads it
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from driftline.alerts.schema import AlertEnvelope
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Read the alerts topic.")
@@ -53,7 +50,8 @@ def list_(
     log = _load(deployment)
     chosen = select_alerts(log.newest_first, stream=stream, status=status, severity=severity)
     if as_json:
-        _write(alert.latest for alert in chosen[:limit])
+        for alert in chosen[:limit]:
+            write_json_line(event_json(alert.latest))
     elif chosen:
         output().print(alert_table(chosen[:limit]))
         if len(chosen) > limit:
@@ -72,7 +70,8 @@ def show(
     """Everything about one alert. --json: its revisions, one CloudEvent a line, newest last."""
     alert = find_alert(_load(deployment).newest_first, alert_id)
     if as_json:
-        _write(alert.events)
+        for event in alert.events:
+            write_json_line(event_json(event))
     else:
         output().print(alert_page(alert))
 
@@ -103,10 +102,10 @@ async def _follow(directory: Path, since: Since, *, as_json: bool) -> None:
             if event is None:
                 continue
             if as_json:
-                _write([event])
+                write_json_line(event_json(event))
             else:
                 console.print(alert_line(event.data), soft_wrap=True)
-            sys.stdout.flush()
+                sys.stdout.flush()
 
 
 def _load(directory: Path) -> AlertLog:
@@ -119,7 +118,6 @@ def _load(directory: Path) -> AlertLog:
     return log
 
 
-def _write(events: Iterable[AlertEnvelope]) -> None:
-    for event in events:
-        # Escaped down to ASCII: a terminal sees no control characters of the data.
-        sys.stdout.write(json.dumps(event.model_dump(mode="json"), separators=(",", ":")) + "\n")
+def event_json(event: AlertEnvelope) -> dict[str, Any]:
+    """The CloudEvent as it is published."""
+    return event.model_dump(mode="json")

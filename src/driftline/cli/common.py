@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from dataclasses import replace
@@ -100,12 +101,18 @@ def plain(value: object) -> Text:
 
 def write_json(value: object) -> None:
     """One JSON document, indented."""
-    write_line(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    write_line(json.dumps(_plain_values(value), indent=2))
 
 
 def write_json_line(value: object) -> None:
     """One JSON document on one line."""
-    write_line(msgspec.json.encode(value).decode())
+    write_line(json.dumps(_plain_values(value), separators=(",", ":")))
+
+
+def _plain_values(value: object) -> Any:
+    # Times as ISO 8601, NaN as null. `json` then escapes what is not ASCII: a terminal sees no
+    # control or direction characters of the data.
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def write_line(text: str) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +20,14 @@ from driftline.app.dead_letters import (
 )
 from driftline.app.reading_topics import read_topic
 from driftline.cli.alert_text import unreadable_line
-from driftline.cli.common import DeploymentOption, JsonOption, load, output, plain
+from driftline.cli.common import (
+    DeploymentOption,
+    JsonOption,
+    load,
+    output,
+    plain,
+    write_json_line,
+)
 from driftline.cli.wording import many, when_millis
 from driftline.logs import printable
 
@@ -59,7 +64,7 @@ def list_(
     newest = asyncio.run(_newest(load(deployment), reader, limit))
     if as_json:
         for found in newest.letters:
-            sys.stdout.write(json.dumps(letter_json(found), separators=(",", ":")) + "\n")
+            write_json_line(letter_json(found))
     elif newest.letters:
         output().print(letter_table(newest.letters))
     _say_rest(newest, reader)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from datetime import timedelta  # noqa: TC003 - Typer reads it
@@ -16,12 +17,11 @@ from driftline.cli.common import (
     load,
     read_duration,
     write_json_line,
-    write_line,
 )
 from driftline.cli.progress import Progress
 from driftline.logs import printable
 from driftline.model import Role, iso
-from driftline.recorded import build_timeline
+from driftline.recorded import RecordedRecord, build_timeline
 from driftline.replay import Replay
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def replay(
     """Drive the monitor over recorded files, without Kafka and Redis.
 
     Alerts go to standard output, one JSON line each: the same events that a worker publishes.
-    A file stands for a topic of one partition: its name is the topic, the row the offset.
+    A file stands for a topic of one partition: its name is the topic, a record's place in the
+    order of time the offset.
     """
     declared = load(deployment)
     found = find_stream(declared, stream)
@@ -88,7 +89,7 @@ def _play(player: Replay, timeline: Timeline, what: str) -> None:
                 written += len(effects.alarms)
             else:
                 for event in effects.events:
-                    write_line(event.value.decode())
+                    write_json_line(json.loads(event.value))
                 written += len(effects.events)
             progress.at(player.records)
     seconds = time.perf_counter() - began
@@ -127,8 +128,9 @@ class _Refusals:
     def count_all(self, refused: Sequence[Refused]) -> None:
         self._counts.update(one.reject.code.value for one in refused)
         for one in refused[: REFUSALS_SHOWN - len(self._first)]:
+            assert isinstance(one.record, RecordedRecord)  # noqa: S101 - a replay reads no others
             self._first.append(
-                f"  {one.role} row {one.record.offset}: {one.reject.code}: {one.reject.message}"
+                f"  {one.role} row {one.record.row}: {one.reject.code}: {one.reject.message}"
             )
 
     def tell(self) -> None:

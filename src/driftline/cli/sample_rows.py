@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from driftline.config.watches import FEATURE
 from driftline.model import Role, iso
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from driftline.decode import Decoded
 
 Cell: TypeAlias = "float | str | None"
-
-FEATURE = "feature."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def _row(decoded: Decoded, row: int, partition: int, outcome: str) -> SampleRow:
         offset=int(decoded.offsets[row]),
         id=decoded.ids[row],
         time=iso(int(decoded.times[row])),
-        instance=None if decoded.instances is None else _text(decoded.instances, row),
+        instance=None if decoded.instances is None else decoded.instances[row],
         outcome=cells.get(outcome),
         score=cells.get("score"),
         version=None if version is None else str(version),
@@ -77,9 +76,4 @@ def _cells(decoded: Decoded, row: int) -> Iterator[tuple[str, Cell]]:
         number = float(column[row])
         yield name, None if math.isnan(number) else number
     for name, texts in decoded.texts.items():
-        yield name, _text(texts, row)
-
-
-def _text(texts: Any, row: int) -> str | None:
-    code = int(texts.codes[row])
-    return None if code < 0 else str(texts.values[code])
+        yield name, texts[row]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from driftline.app.connections import find_connections
 from driftline.app.status.collect import collect_status
 from driftline.app.stores import open_store
-from driftline.cli.common import DeploymentOption, JsonOption, load, output
+from driftline.cli.common import DeploymentOption, JsonOption, load, output, write_json
 from driftline.cli.status_text import status_page
 
 if TYPE_CHECKING:
@@ -38,8 +35,7 @@ def status(
     """How the deployment is doing, from what Redis and Kafka know. Changes nothing."""
     report = asyncio.run(_collect(load(deployment), stream))
     if as_json:
-        # Escaped down to ASCII: a terminal sees no control characters of the data.
-        sys.stdout.write(json.dumps(status_json(report), indent=2) + "\n")
+        write_json(report)
     else:
         output().print(status_page(report, detailed=stream is not None))
 
@@ -48,9 +44,3 @@ async def _collect(deployment: Deployment, stream: str | None) -> StatusReport:
     connections = find_connections(deployment, os.environ)
     async with open_store(deployment, connections) as store:
         return await collect_status(deployment, connections, store, stream=stream)
-
-
-def status_json(report: StatusReport) -> dict[str, Any]:
-    """The report as `--json` writes it: its fields by their names, times as ISO 8601."""
-    written: dict[str, Any] = msgspec.to_builtins(report)
-    return written
