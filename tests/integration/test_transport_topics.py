@@ -10,12 +10,14 @@ import pytest
 from confluent_kafka import Producer as ConfluentProducer
 from confluent_kafka.admin import AdminClient
 
+from driftline.app.topics import wanted_topics
+from driftline.config.settings import Settings, TopicsSettings
 from driftline.errors import UnavailableError
 from driftline.transport.address import KafkaAddress
 from driftline.transport.app import build_app
 from driftline.transport.batches import TopicPartition
 from driftline.transport.producer import OutgoingMessage, Producer, SendError
-from driftline.transport.topics import Creation, TopicAdmin, TopicSpec, own_topics
+from driftline.transport.topics import Creation, TopicAdmin, TopicSpec
 from support.recorder import Recorder, until
 
 if TYPE_CHECKING:
@@ -91,14 +93,10 @@ async def test_own_topics_are_made_with_the_settings_stated(
     address: KafkaAddress, unique_name: Callable[[str], str]
 ) -> None:
     """Made once, then found; retention, policy and partitions are what was asked for."""
-    events, alerts, dead = (unique_name(name) for name in ("events", "alerts", "dead"))
-    specs = own_topics(
-        events=events,
-        alerts=alerts,
-        dead_letters=dead,
-        partitions=4,
-        events_retention=timedelta(days=3),
-    )
+    topics = TopicsSettings(events_partitions=4, events_retention=timedelta(days=3))
+    settings = Settings(name="t" + unique_name("").encode().hex()[-48:], topics=topics)
+    events, dead, alerts = settings.own_topics
+    specs = wanted_topics(settings)
     admin = TopicAdmin(address)
     assert set((await admin.create(specs)).values()) == {Creation.CREATED}
     assert set((await admin.create(specs)).values()) == {Creation.EXISTED}

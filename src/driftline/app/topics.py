@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from driftline.agents.attached import attached_topics
 from driftline.errors import UnavailableError
-from driftline.transport.topics import Creation, own_topics
+from driftline.transport.topics import BROKER_DEFAULT, Creation, TopicSpec
 
 if TYPE_CHECKING:
     from driftline.config.deployment import Deployment
     from driftline.config.settings import Settings
     from driftline.transport.producer import Producer
-    from driftline.transport.topics import TopicAdmin, TopicSpec
+    from driftline.transport.topics import TopicAdmin
 
 log = structlog.get_logger(__name__)
 
 
 def wanted_topics(settings: Settings) -> tuple[TopicSpec, ...]:
-    """The topics that driftline writes, as this deployment declares them."""
+    """The topics that driftline writes, with the settings that they need.
+
+    Timestamps are the broker's: retention then goes by arrival, where a record that tells of years
+    ago would be deleted within minutes. None is compacted: a reader of the events log needs every
+    message, and one of the alerts topic every revision.
+    """
     topics = settings.topics
-    return own_topics(
-        events=settings.events_topic,
-        alerts=settings.alerts_topic,
-        dead_letters=settings.dead_letters_topic,
-        partitions=topics.events_partitions,
-        replication=topics.replication_factor if topics.replication_factor is not None else -1,
-        min_in_sync=topics.min_insync_replicas,
-        events_retention=topics.events_retention,
-        alerts_retention=topics.alerts_retention,
-        dead_letters_retention=topics.dead_letters_retention,
+    common = {
+        "cleanup.policy": "delete",
+        "message.timestamp.type": "LogAppendTime",
+        "retention.bytes": "-1",
+    }
+    if topics.min_insync_replicas is not None:
+        common["min.insync.replicas"] = str(topics.min_insync_replicas)
+    wanted = (
+        (settings.events_topic, topics.events_partitions, topics.events_retention),
+        (settings.alerts_topic, 1, topics.alerts_retention),
+        (settings.dead_letters_topic, 1, topics.dead_letters_retention),
+    )
+    return tuple(
+        TopicSpec(
+            name,
+            partitions,
+            topics.replication_factor or BROKER_DEFAULT,
+            common | {"retention.ms": str(retention // timedelta(milliseconds=1))},
+        )
+        for name, partitions, retention in wanted
     )
 
 

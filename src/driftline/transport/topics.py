@@ -19,7 +19,7 @@ from confluent_kafka import (
     TopicCollection,
 )
 from confluent_kafka import TopicPartition as ConfluentPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from driftline.errors import UnavailableError
 from driftline.transport.batches import TopicPartition
@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 NO_ID: Final = "AAAAAAAAAAAAAAAAAAAAAA"
 """Sixteen zero bytes in Kafka's base64: what a broker that knows no topic ids answers."""
 
+BROKER_DEFAULT: Final = -1
+"""As a number of copies: as many as the broker is set to make."""
+
 T = TypeVar("T")
 
 
@@ -43,8 +46,7 @@ class TopicSpec:
 
     name: str
     partitions: int
-    replication: int = -1
-    """-1: the broker's default."""
+    replication: int = BROKER_DEFAULT
     config: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -67,42 +69,6 @@ class Creation(StrEnum):
     REFUSED = "refused"
     """The broker does not let us, or cannot: an operator has to make it, or it appears at first
     use."""
-
-
-def own_topics(
-    *,
-    events: str,
-    alerts: str,
-    dead_letters: str,
-    partitions: int,
-    replication: int = -1,
-    min_in_sync: int | None = None,
-    events_retention: timedelta = timedelta(days=7),
-    alerts_retention: timedelta = timedelta(days=365),
-    dead_letters_retention: timedelta = timedelta(days=30),
-) -> tuple[TopicSpec, ...]:
-    """The topics that driftline writes, with the settings that they need.
-
-    Timestamps are the broker's: retention then goes by arrival, where a record that tells of years
-    ago would be deleted within minutes. None is compacted: a reader of the events log needs every
-    message, and one of the alerts topic every revision. `min_in_sync` None: as the brokers are set.
-    """
-    common = {
-        "cleanup.policy": "delete",
-        "message.timestamp.type": "LogAppendTime",
-        "retention.bytes": "-1",
-    }
-    if min_in_sync is not None:
-        common["min.insync.replicas"] = str(min_in_sync)
-    wanted = (
-        (events, partitions, events_retention),
-        (alerts, 1, alerts_retention),
-        (dead_letters, 1, dead_letters_retention),
-    )
-    return tuple(
-        TopicSpec(name, count, replication, common | {"retention.ms": _millis(retention)})
-        for name, count, retention in wanted
-    )
 
 
 class TopicAdmin:
@@ -226,8 +192,6 @@ class TopicAdmin:
         return metadata.controller_id in metadata.brokers
 
     def _config(self, name: str) -> dict[str, str]:
-        from confluent_kafka.admin import ConfigResource, ResourceType  # noqa: PLC0415
-
         resource = ConfigResource(ResourceType.TOPIC, name)
         future = self._client.describe_configs([resource], request_timeout=self._timeout)[resource]
         return {key: entry.value for key, entry in future.result().items()}
@@ -274,7 +238,3 @@ def _outcome(name: str, future: Any) -> Creation:
         return Creation.REFUSED
     log.info("topic_created", topic=name)
     return Creation.CREATED
-
-
-def _millis(span: timedelta) -> str:
-    return str(span // timedelta(milliseconds=1))
