@@ -22,7 +22,7 @@ from driftline.store.protocol import Outcome
 from driftline.transport.producer import OutgoingMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from driftline.agents.gauges import Gauges
     from driftline.config.deployment import Deployment
@@ -120,7 +120,9 @@ class PartitionWork:
             if isinstance(message, Command) and message.kind is CommandKind.FORGET:
                 await self._forget(offset, message)
                 return count
+            known = set(self.monitor.suspended)
             effects = self.monitor.apply(offset, message, found)
+            self._say_suspended(offset, known)
             self._gauges.on_effects(effects)
             self._urgent |= bool(effects.events)
             if self.monitor.needs_reload:
@@ -129,6 +131,11 @@ class PartitionWork:
             # The loop is given back: consumers must be able to say that they live.
             await asyncio.sleep(0)
         return len(messages)
+
+    def _say_suspended(self, offset: int, known: Collection[InstanceKey]) -> None:
+        for key, reason in self.monitor.suspended.items():
+            if key not in known:
+                log.error("instance_suspended", instance=key.name, offset=offset, reason=reason)
 
     async def _forget(self, offset: int, command: Command) -> None:
         """Forget instances at this place of the log: here, and in the store.
@@ -146,7 +153,7 @@ class PartitionWork:
                 await self._store.forget(key)
 
     async def _reload(self) -> None:
-        """A declaration named a stream of which older state may be stored."""
+        """There is stored state that has to come into memory."""
         await self._checkpoint(forced=True)
         await self._landed()
         self.monitor, outbox = await load_partition(

@@ -25,7 +25,7 @@ COMMANDS: Final = (
     Deferred("alerts", "Read the alerts topic: list, show, follow."),
     Deferred("status", "Show instances, lag, the books, the join and each detector's last alarm."),
     Deferred("dead-letters", "What was refused and why: list, retry."),
-    Deferred("streams", "Remove what is stored of a stream: forget."),
+    Deferred("streams", "Remove what is stored of a stream, or go on with it: forget, resume."),
     Deferred("topics", "Show, or make, the topics that driftline needs."),
     Deferred("schema", "Print the JSON Schema of an alert event or of a declaration."),
 )

@@ -1,4 +1,4 @@
-"""`driftline streams`: what is stored of a stream."""
+"""`driftline streams`: what is stored of a stream, and what of it is suspended."""
 
 from __future__ import annotations
 
@@ -14,22 +14,56 @@ import typer
 from driftline.agents.clock import system_clock
 from driftline.app.connections import find_connections
 from driftline.app.forgetting import Target, build_command, find_target, forget
+from driftline.app.resuming import build_resume, resume
 from driftline.app.stores import open_store
 from driftline.cli.common import DeploymentOption, load
 from driftline.cli.wording import many
 from driftline.logs import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from driftline.config.deployment import Deployment
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Remove what is stored of a stream."
+    add_completion=False,
+    no_args_is_help=True,
+    help="Remove what is stored of a stream, or resume what is suspended.",
 )
 
 
 @app.callback()
 def _streams() -> None:
-    """Remove what is stored of a stream."""
+    """Remove what is stored of a stream, or resume what is suspended."""
+
+
+@app.command(name="resume")
+def resume_(
+    stream: Annotated[
+        str, typer.Argument(metavar="STREAM", help="A stream, or one instance: STREAM/VALUE.")
+    ],
+    deployment: DeploymentOption = Path(),
+) -> None:
+    """Let suspended instances go on from what is stored of them, with the records that come next.
+
+    What was passed over meanwhile is not made up for. Exit code 1 if one is suspended again.
+    """
+    resumed, left = asyncio.run(_resume(load(deployment), stream))
+    for name in resumed:
+        typer.echo(printable(f"{name}: resumed"))
+    for name, reason in left.items():
+        typer.echo(printable(f"{name}: suspended again: {reason}"), err=True)
+    if left:
+        raise typer.Exit(1)
+
+
+async def _resume(
+    deployment: Deployment, name: str
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    connections = find_connections(deployment, os.environ)
+    async with open_store(deployment, connections) as store:
+        command = build_resume(name, by=_who(), at=system_clock())
+        return await resume(deployment, connections, store, command)
 
 
 @app.command(name="forget")

@@ -159,6 +159,8 @@ class CommandKind(StrEnum):
     """From here on this declaration of the deployment's streams holds."""
     FORGET = "forget"
     """Remove what is stored of a stream or an instance."""
+    RESUME = "resume"
+    """Take in rows of suspended instances again, from what is stored of them on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,8 @@ class PartitionMonitor:
         self._stored_offset: int | None = None
         self._departed: list[Instance] = []
         self.needs_reload = False
-        """A stream was declared of which older state may be stored: checkpoint, then load anew."""
+        """There is stored state that is not in memory, of a stream that was declared or an instance
+        that was resumed: checkpoint, then load anew."""
 
     # -- what is known --
 
@@ -133,6 +134,8 @@ class PartitionMonitor:
                 return self._on_declare(offset, message)
             case Command(kind=CommandKind.FORGET):
                 self._on_forget(message)
+            case Command(kind=CommandKind.RESUME):
+                self._on_resume(message)
         return Effects()
 
     def apply_all(self, messages: Iterable[tuple[int, Message]]) -> Effects:
@@ -236,6 +239,12 @@ class PartitionMonitor:
                 del monitor.instances[key]
         for key in [key for key in self.suspended if names(command, key)]:
             del self.suspended[key]
+
+    def _on_resume(self, command: Command) -> None:
+        """Suspended instances go on from what is stored of them; what was passed over stays so."""
+        for key in [key for key in self.suspended if names(command, key)]:
+            del self.suspended[key]
+            self.needs_reload = True
 
     def suspend(self, key: InstanceKey, reason: str) -> None:
         """Pass this instance's rows over from here on; what is stored of it stays."""

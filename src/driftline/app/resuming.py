@@ -1,0 +1,112 @@
+"""Resuming suspended instances: said in the events log, done by their owner when it comes to it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TYPE_CHECKING, Final
+
+from driftline.errors import DriftlineError, UnavailableError
+from driftline.eventlog.codec import encode
+from driftline.eventlog.messages import Command, CommandKind
+from driftline.model import InstanceKey
+from driftline.monitor.partition import names
+from driftline.monitor.partition_state import PartitionState
+from driftline.transport.batches import TopicPartition
+from driftline.transport.producer import OutgoingMessage, Producer
+from driftline.transport.topics import TopicAdmin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from driftline.app.connections import Connections
+    from driftline.config.deployment import Deployment
+    from driftline.model import Micros
+    from driftline.store.protocol import Store
+
+WORKER_SECONDS: Final = 30.0
+"""So long a living worker may take to come to the command."""
+_LOOK_SECONDS: Final = 0.2
+
+
+def build_resume(name: str, *, by: str, at: Micros) -> Command:
+    """The message that has the owners of what this names take it in again."""
+    whole = InstanceKey.parse(name).value is None
+    return Command(
+        id=uuid.uuid4().hex,
+        kind=CommandKind.RESUME,
+        by=by,
+        at=at,
+        stream=name if whole else None,
+        instance=None if whole else name,
+    )
+
+
+async def resume(
+    deployment: Deployment,
+    connections: Connections,
+    store: Store,
+    command: Command,
+    *,
+    patience_seconds: float = WORKER_SECONDS,
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Append the command, and wait until a living worker has come to it.
+
+    Returns the instances that go on, and those that are suspended still or again; each with the
+    reason. Where no worker lives all go on once one does.
+
+    Raises:
+        DriftlineError: nothing that the command names is suspended.
+        UnavailableError: a server does not answer, or a living worker does not come to the command.
+    """
+    topic = deployment.settings.events_topic
+    described = await TopicAdmin(connections.kafka).describe([topic])
+    count = described[topic].partitions if topic in described else 0
+    before = await _suspended(store, count, command)
+    if not before:
+        msg = f"nothing is suspended of {command.stream or command.instance!r}"
+        raise DriftlineError(msg)
+    blob = encode(command)
+    async with Producer(connections.kafka) as producer:
+        await producer.send_all(
+            OutgoingMessage(topic, blob, partition=number) for number in range(count)
+        )
+    partitions = [TopicPartition(topic, number) for number in range(count)]
+    bounds = await TopicAdmin(connections.kafka).bounds(partitions)
+    ends = {tp.partition: end for tp, (_, end) in bounds.items()}
+    if not await _passed(store, ends, patience_seconds):
+        return before, {}
+    left = await _suspended(store, count, command)
+    return {name: why for name, why in before.items() if name not in left}, left
+
+
+async def _passed(store: Store, ends: Mapping[int, int], patience_seconds: float) -> bool:
+    """Return once all of the log up to here is applied; False where no worker lives."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + patience_seconds
+    waiting = dict(ends)
+    while waiting:
+        for partition, end in list(waiting.items()):
+            stored = await store.load_partition(partition)
+            if stored is not None and stored.offset >= end:
+                del waiting[partition]
+        if waiting and not await store.list_workers():
+            return False
+        if waiting and loop.time() > until:
+            msg = (
+                f"the command is in the log, but a worker that lives has not come to it within"
+                f" {patience_seconds:g} s. See `driftline status`"
+            )
+            raise UnavailableError(msg)
+        if waiting:
+            await asyncio.sleep(_LOOK_SECONDS)
+    return True
+
+
+async def _suspended(store: Store, count: int, command: Command) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for partition in range(count):
+        stored = await store.load_partition(partition)
+        if stored is not None:
+            found |= PartitionState.decode(stored.blob).suspended
+    return {name: why for name, why in found.items() if names(command, InstanceKey.parse(name))}
