@@ -40,7 +40,9 @@ def record(change: AlertChange, offset: int) -> TopicRecord:
     """The change as it stands in the topic."""
     labels = LabelState(joined=900, waiting=50, expired=50, mean_delay=90 * 60 * SECOND)
     event = build_event("prod", change, labels=labels, versions=["v1\x1b[31m"])
-    return TopicRecord(0, offset, 1_000 + offset, event.key.encode(), event.value, event.headers)
+    return TopicRecord(
+        "alerts", 0, offset, 1_000 + offset, event.key.encode(), event.value, event.headers
+    )
 
 
 async def stream(*records: TopicRecord) -> AsyncIterator[TopicRecord]:
@@ -73,7 +75,7 @@ async def test_a_follower_keeps_only_what_it_needs() -> None:
 async def test_what_is_no_alert_is_counted_and_passed_over() -> None:
     """A tombstone and a stranger's record stop nothing."""
     (firing, _) = changes()
-    strange = [TopicRecord(0, 1, 1, None, value, ()) for value in (None, b"{}", b"\xff")]
+    strange = [TopicRecord("alerts", 0, 1, 1, None, value, ()) for value in (None, b"{}", b"\xff")]
     log = await load_alerts(stream(*strange, record(firing, 5)))
     assert log.unreadable == 3
     assert len(log.newest_first) == 1

@@ -53,7 +53,7 @@ def record(
         stream=stream,
         role=Role.PREDICTIONS,
     )
-    return TopicRecord(0, at, 1_700_000_001_000, sent.key, sent.value, sent.headers)
+    return TopicRecord("dead-letters", 0, at, 1_700_000_001_000, sent.key, sent.value, sent.headers)
 
 
 async def stream_of(*records: TopicRecord) -> AsyncIterator[TopicRecord]:
@@ -71,7 +71,7 @@ async def test_letters_are_picked_by_stream_code_and_offset() -> None:
         record(0),
         record(1, stream="churn"),
         record(2, code=RejectCode.EMPTY_VALUE),
-        TopicRecord(0, 3, 0, None, b"x", ()),
+        TopicRecord("dead-letters", 0, 3, 0, None, b"x", ()),
     ]
 
     async def offsets(wanted: LetterFilter) -> list[int]:

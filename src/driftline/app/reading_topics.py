@@ -1,4 +1,4 @@
-"""Reading one of driftline's own topics from a command: without a group, so nothing is committed.
+"""Reading topics from a command: without a group, so nothing is committed.
 
 A command that looks must change nothing: no topic is made by asking, no position moves.
 """
@@ -36,6 +36,7 @@ _MAX_RECORDS: Final = 1_000
 class TopicRecord:
     """A record and where it stands."""
 
+    topic: str
     partition: int
     offset: int
     timestamp: int
@@ -149,6 +150,7 @@ async def _consumer(address: KafkaAddress) -> AsyncIterator[Any]:
 
 def _record(record: Any) -> TopicRecord:
     return TopicRecord(
+        topic=record.topic,
         partition=record.partition,
         offset=record.offset,
         timestamp=record.timestamp,

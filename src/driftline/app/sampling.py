@@ -5,18 +5,12 @@ No consumer group, nothing committed, no topic made.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka import TopicPartition as Partition
-from aiokafka.errors import KafkaError
-
+from driftline.app.reading_topics import read_ranges
 from driftline.decode import build_decoder
-from driftline.errors import UnavailableError
 from driftline.model import Role, SourcePartition
 from driftline.transport.batches import TopicPartition
 from driftline.transport.topics import TopicAdmin
@@ -27,9 +21,6 @@ if TYPE_CHECKING:
     from driftline.config.deployment import Stream
     from driftline.decode import Decoded, Record
     from driftline.transport.address import KafkaAddress
-
-PATIENCE: Final = timedelta(seconds=10)
-"""How long to wait for records that the topic says it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +71,7 @@ def _decode(
 
 async def _latest(
     kafka: KafkaAddress, topics: set[str], count: int
-) -> dict[str, dict[int, list[Any]]]:
+) -> dict[str, dict[int, list[Record]]]:
     """The last records of each partition of the topics that exist."""
     admin = TopicAdmin(kafka)
     found = await admin.describe(topics)
@@ -89,59 +80,11 @@ async def _latest(
         for name, topic in sorted(found.items())
         for number in range(topic.partitions)
     ]
-    bounds = await admin.bounds(partitions)
     ranges = {}
-    for tp in partitions:
-        first, end = bounds[tp]
+    for tp, (first, end) in (await admin.bounds(partitions)).items():
         share = -(-count // found[tp.topic].partitions)
         ranges[tp] = (max(first, end - share), end)
-    records: dict[str, dict[int, list[Any]]] = {name: {} for name in found}
-    for tp, batch in (await _read(kafka, ranges)).items():
-        records[tp.topic][tp.partition] = batch
-    return records
-
-
-async def _read(
-    kafka: KafkaAddress, ranges: Mapping[TopicPartition, tuple[int, int]]
-) -> dict[TopicPartition, list[Any]]:
-    """The records of these ranges of offsets."""
-    ends = {tp: end for tp, (first, end) in ranges.items() if first < end}
-    if not ends:
-        return {}
-    # Without a group there is nothing that could be committed.
-    consumer = AIOKafkaConsumer(
-        **kafka.aiokafka(), group_id=None, enable_auto_commit=False, client_id="driftline-check"
-    )
-    try:
-        await consumer.start()
-        consumer.assign([Partition(*tp) for tp in ends])
-        for tp in ends:
-            consumer.seek(Partition(*tp), ranges[tp][0])
-        async with asyncio.timeout(PATIENCE.total_seconds()):
-            return await _read_until(consumer, ends)
-    except TimeoutError as error:
-        topics = ", ".join(sorted({tp.topic for tp in ends}))
-        message = f"kafka at {kafka.bootstrap} does not hand over the records of {topics}"
-        raise UnavailableError(message) from error
-    except KafkaError as error:
-        message = f"kafka at {kafka.bootstrap}: {error}"
-        raise UnavailableError(message) from error
-    finally:
-        await consumer.stop()
-
-
-async def _read_until(
-    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
-) -> dict[TopicPartition, list[Any]]:
-    """What comes before these offsets, in partitions that the consumer is assigned and sought."""
-    read: dict[TopicPartition, list[Any]] = {tp: [] for tp in ends}
-    unfinished = set(ends)
-    while unfinished:
-        for partition, batch in (await consumer.getmany(timeout_ms=200)).items():
-            tp = TopicPartition(partition.topic, partition.partition)
-            read[tp] += [record for record in batch if record.offset < ends[tp]]
-        # The position, not the last record: the log may end with what is no record.
-        for tp in tuple(unfinished):
-            if await consumer.position(Partition(*tp)) >= ends[tp]:
-                unfinished.remove(tp)
-    return read
+    records: dict[str, dict[int, list[Record]]] = {name: {} for name in found}
+    async for record in read_ranges(kafka, ranges):
+        records[record.topic].setdefault(record.partition, []).append(record)
+    return {name: dict(sorted(by_partition.items())) for name, by_partition in records.items()}
