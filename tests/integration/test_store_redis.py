@@ -465,12 +465,12 @@ async def test_two_deployments_never_meet(
     neighbour = await connect(RedisAddress(server.url), "neighbour")
     await write(store, full(None, 1))
     before = image(raw)
-    assert await neighbour.is_empty()
+    assert await neighbour.current_deployment() is None
     assert await neighbour.load_instance(CHURN) is None
     await neighbour.claim_deployment("d", started_at=1, take_over=False)
     await write(neighbour, full(None, 7))
     await neighbour.forget("churn")
-    assert await store.is_empty()
+    assert await store.current_deployment() is None
     kept = {key: blob for key, blob in image(raw).items() if key.startswith(b"{de%7B")}
     assert kept == before
     await neighbour.close()
@@ -487,11 +487,11 @@ async def test_forgetting_leaves_no_key(store: RedisStore, raw: blocking.Redis) 
 async def test_an_emptied_server_shows_by_another_life(
     store: RedisStore, raw: blocking.Redis
 ) -> None:
-    """State lost is told from state never made: by is_empty, then by the life."""
+    """State lost is told from state never made: by what is current, then by the life."""
     first = await store.claim_deployment("d", started_at=1, take_over=False)
     await write(store, full(None, 1))
     raw.flushall()
-    assert await store.is_empty()
+    assert await store.current_deployment() is None
     assert await write(store, full(1, 2)) == [Outcome.SUPERSEDED]
     second = await store.claim_deployment("d", started_at=1, take_over=False)
     assert second.first

@@ -1,4 +1,4 @@
-"""A store that lives as long as its process: for tests, and for replays that need no Redis."""
+"""A store that lives as long as its process: for tests, and for those who build on `Store`."""
 
 from __future__ import annotations
 
@@ -153,10 +153,6 @@ class MemoryStore:
         """See `Checkpoints`."""
         keys = await self.list_instances(target) if isinstance(target, str) else (target,)
         return sum(self._instances.pop(key, None) is not None for key in keys)
-
-    async def is_empty(self) -> bool:
-        """See `Roster`."""
-        return self._deployment is None
 
     async def claim_deployment(self, digest: str, *, started_at: int, take_over: bool) -> Claim:
         """See `Roster`."""

@@ -141,10 +141,6 @@ class Checkpoints(Protocol):
 class Roster(Protocol):
     """Who runs on this state. Raises UnavailableError as `Checkpoints` does."""
 
-    async def is_empty(self) -> bool:
-        """Whether no deployment of this name ever claimed this store, or all of it is lost."""
-        ...
-
     async def claim_deployment(self, digest: str, *, started_at: int, take_over: bool) -> Claim:
         """Make this digest the current one: the last to claim wins.
 
@@ -154,7 +150,7 @@ class Roster(Protocol):
         ...
 
     async def current_deployment(self) -> DeploymentRecord | None:
-        """Which deployment is the current one; None in an empty store."""
+        """Which deployment is the current one; None where none ever claimed, or all is lost."""
         ...
 
     async def events_partitions(self, count: int) -> int:

@@ -105,10 +105,6 @@ class RedisStore:
         found = await self.list_instances(target) if isinstance(target, str) else (target,)
         return await self._housekeeping.forget(found)
 
-    async def is_empty(self) -> bool:
-        """See `Roster`."""
-        return await self._deployments.current() is None
-
     async def claim_deployment(self, digest: str, *, started_at: int, take_over: bool) -> Claim:
         """See `Roster`."""
         return await self._deployments.claim(digest, started_at=started_at, take_over=take_over)
