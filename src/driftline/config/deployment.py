@@ -107,9 +107,10 @@ class Deployment:
 
     @property
     def digest(self) -> str:
-        """Changes when, and only when, what is computed changes: streams and the profiles they use.
+        """Changes when, and only when, a stream's declaration or a profile that it uses changes.
 
-        Comments, the order of files, unused profiles and settings such as addresses do not count.
+        Comments, the order of files, unused profiles and settings such as addresses do not count; a
+        stream's description does.
         """
         whole = [self.streams[name].to_json() for name in sorted(self.streams)]
         text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

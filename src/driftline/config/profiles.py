@@ -208,7 +208,7 @@ class CustomSpec(DetectorSettings):
         raise wrong(message)
 
     def __hash__(self) -> int:
-        return hash(canonical(self))
+        return hash(_canonical(self))
 
 
 KINDS: Final = ("adwin", "page-hinkley", "kswin", "ddm", "eddm", "hddm-a", "hddm-w", "fhddm")
@@ -246,7 +246,7 @@ DETECTOR_SPEC: Final[TypeAdapter[DetectorSpec]] = TypeAdapter(DetectorSpec)
 """Validates a detector's declaration, makes its JSON Schema; errors' `loc` begins with the kind."""
 
 
-def canonical(spec: DetectorSpec) -> str:
+def _canonical(spec: DetectorSpec) -> str:
     """The declaration with its defaults written out, as JSON with sorted keys.
 
     Equal text means equal behaviour.
@@ -264,7 +264,7 @@ class Profile:
     @property
     def digest(self) -> str:
         """Identifies the settings, not the name: stored detector state belongs to it."""
-        return hashlib.sha256(canonical(self.spec).encode()).hexdigest()[:16]
+        return hashlib.sha256(_canonical(self.spec).encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
         """The profile as text, for `from_json`."""

@@ -28,6 +28,9 @@ LABEL_DELAY: Final = "label_delay"
 FEATURE: Final = "feature."
 MISSING: Final = "missing."
 
+_SHOWN: Final = 12
+"""Names that a problem lists, at most."""
+
 _LOSSES: Final = frozenset({LOSS, ABSOLUTE_LOSS, SQUARED_LOSS})
 NEEDS_LABELS: Final = frozenset({ERROR, LABEL, LABEL_DELAY}) | _LOSSES
 """The signals that only a labelled prediction has."""
@@ -218,6 +221,3 @@ def _choices(wrong: str, names: Collection[str]) -> str:
     shown = list(names)[:_SHOWN]
     more = f", and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
     return f"(there are: {', '.join(shown) or 'none'}{more})"
-
-
-_SHOWN: Final = 12
