@@ -57,6 +57,11 @@ async def load_partition(
             _suspend(monitor, key, found)
         elif found is not None:
             await _adopt(monitor, store, key, found)
+    for instance in monitor.instances:
+        for signal, reason in instance.begun_anew:
+            log.warning(
+                "detector_begun_anew", instance=instance.key.name, signal=signal, reason=reason
+            )
     return monitor, outbox
 
 

@@ -15,6 +15,10 @@ LIMIT: Final = 1e100
 T = TypeVar("T")
 
 
+class ForeignStateError(StateError):
+    """A whole state, but of another River or of other settings: the detector can but begin anew."""
+
+
 class State(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Numbers that are a detector's whole state, as a MessagePack array."""
 

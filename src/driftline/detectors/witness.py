@@ -12,7 +12,14 @@ import river
 from driftline.detectors.engines import build_engine
 from driftline.detectors.shield import DetectorError, shield
 from driftline.detectors.standardiser import CLIP, Standardiser
-from driftline.detectors.state import LIMIT, State, bounded, decode_state, require
+from driftline.detectors.state import (
+    LIMIT,
+    ForeignStateError,
+    State,
+    bounded,
+    decode_state,
+    require,
+)
 from driftline.errors import DriftlineError, StateError
 from driftline.model import Level, SignalKind
 
@@ -121,7 +128,10 @@ class Witness:
         return _FORMAT + msgspec.msgpack.encode(state)
 
     def restore(self, blob: bytes) -> None:
-        """Take over a state; raises StateError, and stays as it was, for one that is not ours."""
+        """Take over a state; raises StateError, and stays as it was, for one that is not ours.
+
+        ForeignStateError, if all that is wrong with it is the River or the profile that it is of.
+        """
         if blob[:1] != _FORMAT:
             message = f"detector state has format {blob[:1].hex() or 'none'}, not {_FORMAT.hex()}"
             raise StateError(message)
@@ -184,7 +194,7 @@ class Witness:
         ):
             if stored != ours:
                 message = f"{self.profile.name}: the stored state is of {what} {stored}, not {ours}"
-                raise StateError(message)
+                raise ForeignStateError(message)
 
     def _check_progress(self, state: WitnessState, warming: NDArray[np.float64]) -> None:
         require(0 <= state.seen < 2**63 and 0 <= state.unusable < 2**63, "counts")

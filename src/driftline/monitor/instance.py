@@ -24,7 +24,7 @@ from driftline.signals import Series, outcome_series, prediction_series, revised
 from driftline.windows import Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from driftline.alerts.alert import AlertChange
     from driftline.eventlog.messages import Rows
@@ -78,6 +78,13 @@ class Instance:
     def dirty(self) -> bool:
         """Whether something changed since the last checkpoint."""
         return self.pending_rows > 0 or bool(self._outbox) or self._stored_offset is None
+
+    @property
+    def begun_anew(self) -> Iterator[tuple[str, str]]:
+        """The signals of which a detector could not go on from its stored state, and why."""
+        for watched in self._watchers:
+            for reason in watched.begun_anew:
+                yield watched.watch.signal, reason
 
     @property
     def waiting(self) -> int:

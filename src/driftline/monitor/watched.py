@@ -10,6 +10,7 @@ import msgspec
 
 from driftline.alerts.track import SignalTrack
 from driftline.detectors import Witness
+from driftline.detectors.state import ForeignStateError
 from driftline.errors import StateError
 from driftline.model import Alarm, SignalKind
 from driftline.signals import IndicatorTable, Series, TextSeries
@@ -81,6 +82,8 @@ class WatchedSignal:
         self.last_alarms: dict[str, Alarm] = {}
         """The last alarm of each detector, by profile."""
         self._table: IndicatorTable | None = None
+        self.begun_anew: list[str] = []
+        """Why detectors began anew when the state was taken over."""
         self._witnesses: dict[tuple[str, str], Witness] = {}
         self._changed = False
         if watch.kind is SignalKind.CATEGORICAL:
@@ -157,8 +160,10 @@ class WatchedSignal:
     def restore(self, fields: Mapping[str, bytes]) -> None:
         """Take over what is stored of this signal; what is not there starts anew.
 
+        So does a detector whose state is of another River or of other settings.
+
         Raises:
-            StateError: a part does not decode, or belongs to other settings.
+            StateError: a part does not decode.
         """
         signal = self.watch.signal
         track = fields.get(_name("track", signal))
@@ -176,7 +181,14 @@ class WatchedSignal:
             for indicator in indicators:
                 blob = fields.get(_name("witness", signal, profile.name, indicator))
                 if blob is not None:
-                    self._witness(indicator, profile).restore(blob)
+                    self._restore_witness(self._witness(indicator, profile), blob)
+
+    def _restore_witness(self, witness: Witness, blob: bytes) -> None:
+        try:
+            witness.restore(blob)
+        except ForeignStateError as error:
+            self.begun_anew.append(str(error))
+            self._changed = True
 
     def _restore_alarms(self, blob: bytes) -> None:
         try:
