@@ -180,6 +180,17 @@ def test_without_a_subject_all_schemas_come(driftline: Command) -> None:
     assert set(driftline("schema").json) == {"alert", "stream", "detector", "config"}
 
 
+def test_check_counts_the_instances_of_every_events_partition(
+    driftline: Command, tmp_path: Path
+) -> None:
+    """The limit is one of each partition: the memory told is that of all of them."""
+    where = write_deployment(tmp_path)
+    stream = where / "streams" / "churn.yaml"
+    stream.write_text("split_by: country\nmax_instances: 10\n" + stream.read_text())
+    assert driftline("check", "--json", "-d", where).json["streams"][0]["memory"]["instances"] == 40
+    assert "up to 40 instances" in driftline("check", "-d", where).out
+
+
 def test_replay_writes_alert_events(driftline: Command, tmp_path: Path) -> None:
     """One CloudEvent a line on standard output; how much and how fast on standard error."""
     predictions, labels = write_recordings(tmp_path, 6_000)

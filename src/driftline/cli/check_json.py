@@ -29,7 +29,7 @@ def deployment_json(deployment: Deployment) -> dict[str, Any]:
         "digest": deployment.digest,
         "servers": dict(zip(("kafka", "redis"), servers(settings), strict=True)),
         "topics": {"events": events, "dead_letters": dead_letters, "alerts": alerts},
-        "streams": [_stream(stream) for stream in deployment.streams.values()],
+        "streams": [_stream(stream, settings) for stream in deployment.streams.values()],
     }
 
 
@@ -48,12 +48,14 @@ def unwatched(stream: Stream) -> list[str]:
     return [signal for signal in signal_kinds(stream.spec) if signal not in watched]
 
 
-def instances(stream: Stream) -> int:
-    """How many instances the stream may come to have."""
-    return 1 if stream.spec.split_by is None else stream.spec.max_instances
+def instances(stream: Stream, settings: Settings) -> int:
+    """How many instances the stream may come to have; the limit is one of each events partition."""
+    if stream.spec.split_by is None:
+        return 1
+    return stream.spec.max_instances * settings.topics.events_partitions
 
 
-def _stream(stream: Stream) -> dict[str, Any]:
+def _stream(stream: Stream, settings: Settings) -> dict[str, Any]:
     spec = stream.spec
     footprint = instance_footprint(stream)
     labels = spec.labels
@@ -72,7 +74,7 @@ def _stream(stream: Stream) -> dict[str, Any]:
         "watches": [_watch(watch) for watch in stream.watches],
         "unwatched": unwatched(stream),
         "memory": {
-            "instances": instances(stream),
+            "instances": instances(stream, settings),
             "redis_bytes_per_instance": footprint.redis,
             "detectors_bytes": footprint.detectors,
             "windows_bytes": footprint.windows,

@@ -36,17 +36,17 @@ def write_deployment(console: Console, deployment: Deployment) -> None:
     _say(console, f"{deployment.settings.name}: Kafka {kafka}, Redis {redis}")
     for stream in deployment.streams.values():
         console.print()
-        _write_stream(console, stream)
+        _write_stream(console, stream, instances(stream, deployment.settings))
 
 
-def _write_stream(console: Console, stream: Stream) -> None:
+def _write_stream(console: Console, stream: Stream, most: int) -> None:
     spec = stream.spec
     title = f"{stream.name} ({spec.task})"
     _say(console, f"{title}: {spec.description}" if spec.description else title)
     _say(console, f"  predictions  {spec.predictions.topic}, from {_start(spec.predictions.start)}")
     _say(console, f"  labels       {_labels(spec.labels)}")
     if spec.split_by is not None:
-        _say(console, f"  split by     {spec.split_by}, up to {spec.max_instances:,} values")
+        _say(console, f"  split by     {spec.split_by}, up to {most:,} values")
     windows = ", ".join(
         f"{format_duration(window.size)} kept {format_duration(window.keep)}"
         for window in spec.windows
@@ -55,7 +55,7 @@ def _write_stream(console: Console, stream: Stream) -> None:
     console.print(Padding.indent(_watches(stream), 2))
     if signals := unwatched(stream):
         _say(console, f"  not watched  {', '.join(signals)}")
-    _say(console, f"  memory       {_memory(stream)}")
+    _say(console, f"  memory       {_memory(stream, most)}")
 
 
 def _labels(labels: LabelsSpec | None) -> str:
@@ -89,7 +89,7 @@ def _watches(stream: Stream) -> Table:
     return table
 
 
-def _memory(stream: Stream) -> str:
+def _memory(stream: Stream, most: int) -> str:
     footprint = instance_footprint(stream)
     parts = [
         f"{size_text(footprint.detectors)} detectors",
@@ -103,8 +103,7 @@ def _memory(stream: Stream) -> str:
         f"Redis up to {size_text(footprint.redis)} ({', '.join(parts)});"
         f" worker {size_text(footprint.worker)}"
     )
-    count = instances(stream)
-    return text if count == 1 else f"{text}; each of up to {count:,} instances"
+    return text if most == 1 else f"{text}; each of up to {most:,} instances"
 
 
 def _say(console: Console, text: str) -> None:
