@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
@@ -22,8 +23,6 @@ from driftline.errors import DeploymentError
 from driftline.logs import LogStyle, configure_logs, printable
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from driftline.config.deployment import Deployment, Stream
 
 DeploymentOption: TypeAlias = Annotated[
@@ -31,6 +30,12 @@ DeploymentOption: TypeAlias = Annotated[
     typer.Option(
         "--deployment", "-d", metavar="DIR", help="Where streams/, detectors/, config/ are."
     ),
+]
+PredictionsOption: TypeAlias = Annotated[
+    Path, typer.Option(metavar="FILE", help="CSV, JSON lines (either also .gz) or Parquet.")
+]
+LabelsOption: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Left out: no labels.")
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Write JSON, for machines.")]
 
@@ -86,6 +91,16 @@ def read_duration(text: str) -> timedelta:
         return parse_duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+LabelDelayOption: TypeAlias = Annotated[
+    timedelta | None,
+    typer.Option(
+        parser=read_duration,
+        metavar="DURATION",
+        help="How long after its prediction a label comes, such as 7d; else as the file says.",
+    ),
+]
 
 
 def output() -> Console:

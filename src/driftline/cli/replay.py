@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from datetime import timedelta  # noqa: TC003 - Typer reads it
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -13,9 +12,11 @@ import typer
 
 from driftline.cli.common import (
     DeploymentOption,
+    LabelDelayOption,
+    LabelsOption,
+    PredictionsOption,
     find_stream,
     load,
-    read_duration,
     write_json_line,
 )
 from driftline.cli.progress import Progress
@@ -39,21 +40,10 @@ app = typer.Typer()
 @app.command()
 def replay(
     stream: Annotated[str, typer.Argument(help="The stream whose declaration the files follow.")],
-    predictions: Annotated[
-        Path, typer.Option(metavar="FILE", help="CSV, JSON lines (either also .gz) or Parquet.")
-    ],
-    labels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Left out: no labels.")
-    ] = None,
+    predictions: PredictionsOption,
+    labels: LabelsOption = None,
     *,
-    label_delay: Annotated[
-        timedelta | None,
-        typer.Option(
-            parser=read_duration,
-            metavar="DURATION",
-            help="How long after its prediction a label comes, such as 7d; else as the file says.",
-        ),
-    ] = None,
+    label_delay: LabelDelayOption = None,
     alarms: Annotated[
         bool, typer.Option("--alarms", help="Every alarm of every detector, instead of alerts.")
     ] = False,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from datetime import timedelta  # noqa: TC003 - Typer reads it
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,14 @@ import typer
 
 from driftline.app.connections import find_connections
 from driftline.app.sending import send_timeline
-from driftline.cli.common import DeploymentOption, find_stream, load, read_duration
+from driftline.cli.common import (
+    DeploymentOption,
+    LabelDelayOption,
+    LabelsOption,
+    PredictionsOption,
+    find_stream,
+    load,
+)
 from driftline.cli.progress import Progress
 from driftline.recorded import build_timeline
 
@@ -25,12 +31,8 @@ app = typer.Typer()
 @app.command()
 def send(
     stream: Annotated[str, typer.Argument(help="The stream whose topics the records go to.")],
-    predictions: Annotated[
-        Path, typer.Option(metavar="FILE", help="CSV, JSON lines (either also .gz) or Parquet.")
-    ],
-    labels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Left out: no labels.")
-    ] = None,
+    predictions: PredictionsOption,
+    labels: LabelsOption = None,
     *,
     rate: Annotated[
         float | None,
@@ -38,14 +40,7 @@ def send(
             min=0.1, metavar="N", help="Events a second; else as fast as Kafka takes them."
         ),
     ] = None,
-    label_delay: Annotated[
-        timedelta | None,
-        typer.Option(
-            parser=read_duration,
-            metavar="DURATION",
-            help="How long after its prediction a label comes, such as 7d; else as the file says.",
-        ),
-    ] = None,
+    label_delay: LabelDelayOption = None,
     deployment: DeploymentOption = Path(),
 ) -> None:
     """Produce recorded data to a stream's topics, in event-time order.
