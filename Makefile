@@ -6,7 +6,7 @@ STAMP := $(VENV)/.set-up
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup demo test chaos lint format check lock clean
+.PHONY: help setup demo test chaos fuzz lint format check lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ ROUNDS ?= 50
 chaos: setup  ## kill things while data comes: make chaos ROUNDS=200 SEED=7 KIND=zombie, or KIND=... ROUND=...
 	PYTHONPATH=tests $(BIN)/python -m chaos.driver --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) \
 	  --kind "$(KIND)" $(if $(ROUND),--round $(ROUND)) $(if $(JOBS),--jobs $(JOBS)) $(CHAOS)
+
+BLOBS ?= 100000
+fuzz: setup  ## mutated detector state: make fuzz BLOBS=100000 SEED=1
+	$(BIN)/python scripts/fuzz_state.py --blobs $(BLOBS) $(if $(SEED),--seed $(SEED))
 
 lint: setup  ## every linter
 	$(BIN)/ruff check
