@@ -97,9 +97,9 @@ class Round:
         for one, code in zip(
             asked, await asyncio.gather(*(one.stop() for one in asked)), strict=True
         ):
-            # One that was overtaken just then says so, and ends with 1; one that had just been
-            # started again knew of no signals yet.
-            overtaken = code == 1 and "another worker has gone on" in one.tail()
+            # One that was overtaken just then says so, and ends with 1, or on its last steps of the
+            # signal; one that had just been started again had no ear for signals yet.
+            overtaken = "another worker has gone on" in one.tail() and code in {1, -signal.SIGTERM}
             left = code == 0 or overtaken or (code == -signal.SIGTERM and len(one.exits) > 1)
             assert left, f"asked to stop, it ended with {code}:\n{one.tail()}"
 
