@@ -57,9 +57,7 @@ def resume_(
         raise typer.Exit(1)
 
 
-async def _resume(
-    deployment: Deployment, name: str
-) -> tuple[Mapping[str, str], Mapping[str, str]]:
+async def _resume(deployment: Deployment, name: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
     connections = find_connections(deployment, os.environ)
     async with open_store(deployment, connections) as store:
         command = build_resume(name, by=_who(), at=system_clock())
