@@ -10,7 +10,7 @@ import numpy as np
 from driftline.agents.reader import Reader, turns
 from driftline.eventlog.messages import Rows
 from driftline.metrics import Metrics
-from driftline.model import SourcePartition
+from driftline.model import Role, SourcePartition
 from driftline.store.memory import MemoryStore
 from driftline.transport.batches import IdleTick, PartitionLog, TopicPartition
 from driftline.transport.topics import TopicAdmin, TopicDescription
@@ -84,7 +84,7 @@ async def test_a_topic_made_anew_is_read_from_its_start_until_that_is_committed(
 def test_pieces_of_rows_for_one_place_are_sent_one_after_the_other() -> None:
     """A broker that took the second and not the first would have the first taken for old."""
     messages = fill(Log([build_stream()]), World(count=400)).messages
-    rows = [one for one in messages if isinstance(one, Rows)][:3]
+    rows = [one for one in messages if isinstance(one, Rows) and one.role is Role.PREDICTIONS][:3]
     rest = [one for one in messages if not isinstance(one, Rows)][:1]
     other = build_rows_elsewhere(rows[0])
     found = turns([(0, rows[0]), (0, rows[1]), (0, rows[2]), (1, other), (0, rest[0])])
