@@ -133,11 +133,11 @@ class Metrics:
         # The checkpoint.
         self.checkpoints = self._counter(
             "checkpoints_total",
-            "Checkpoints by result: applied, repeated (had been applied) or superseded.",
+            "Checkpoints by result: applied, already (a retry), superseded or broken.",
             "result",
         )
         self.checkpoint_seconds = self._histogram(
-            "checkpoint_seconds", "One checkpoint, encoding included.", SECONDS
+            "checkpoint_seconds", "Storing one checkpoint: instances and partition.", SECONDS
         )
         self.checkpoint_bytes = self._histogram(
             "checkpoint_bytes", "Size of one checkpoint.", BYTES

@@ -52,7 +52,7 @@ def test_a_firing_alert_says_all_there_is() -> None:
         change,
         profiles=[profile()],
         versions=[f"v{number}" for number in range(50)],
-        labels=LabelState(900, 50, 50, 30 * 86_400 * SECOND, 29 * 86_400 * SECOND),
+        labels=LabelState(900, 50, 50, 30 * 86_400 * SECOND),
         moved_with=[shift("feature.age", 2.0)],
         seen_at=SEEN,
     )

@@ -127,3 +127,14 @@ def test_what_is_refused_is_handed_out_and_the_rest_goes_on(
     assert [one.record.offset for one in refused] == [700]
     (instance,) = replay.monitor.instances
     assert instance.row_fates[Role.PREDICTIONS, "applied"] == world.count - 1
+
+
+def test_an_event_tells_the_moment_it_was_decided_at(files: tuple[Path, Path]) -> None:
+    """Labels are counted up to the record that set it off; a file has no reader's clock."""
+    _, effects = replayed(*files)
+    events = [json.loads(event.value)["data"] for event in effects.events]
+    firing = [one for one in events if one["signal"] == "error" and one["revision"] == 1]
+    assert firing
+    for one in firing:
+        assert one["labels"]["joined"] == one["trigger"]["values_seen"]
+    assert all(one["seen_at"] is None for one in events)

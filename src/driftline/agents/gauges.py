@@ -35,7 +35,7 @@ class Gauges:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._before: dict[int, Totals] = {}
-        self._looked_at = -LOOK_EVERY_SECONDS
+        self._looked_at: dict[int, float] = {}
 
     def on_loaded(self, monitor: PartitionMonitor) -> None:
         """A partition was taken over: what it had counted before is not ours to count."""
@@ -58,9 +58,9 @@ class Gauges:
         """A checkpoint of so many bytes is on its way: a good moment to look around."""
         self._metrics.checkpoint_bytes.observe(size)
         now = perf_counter()
-        if now - self._looked_at < LOOK_EVERY_SECONDS:
+        if now - self._looked_at.get(monitor.partition, -LOOK_EVERY_SECONDS) < LOOK_EVERY_SECONDS:
             return
-        self._looked_at = now
+        self._looked_at[monitor.partition] = now
         self._show_levels(monitor)
         self._count_since(monitor)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from driftline.transport.batches import IdleTick, PartitionLog, SourceBatch, TopicPartition
 
 log = structlog.get_logger(__name__)
+
+MAX_SEEN: Final = 100_000
+"""Alerts of which the last revision is remembered: repetitions come soon or not at all."""
 
 
 class Notifier:
@@ -53,6 +56,8 @@ class Notifier:
         if alert.revision <= self._seen.get(alert.alert_id, 0):
             return
         self._seen[alert.alert_id] = alert.revision
+        if len(self._seen) > MAX_SEEN:
+            del self._seen[next(iter(self._seen))]
         self._count(alert)
         log.info(
             "alert",

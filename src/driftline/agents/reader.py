@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from driftline.crashpoints import CrashPoint, pass_point
 from driftline.decode.dead_letter import build_dead_letter
 from driftline.errors import DriftlineError
 from driftline.eventlog.codec import encode
-from driftline.eventlog.messages import Rows
+from driftline.eventlog.messages import GapCause, Rows
 from driftline.intake import SourceRange, TopicReader
 from driftline.model import SourcePartition
 from driftline.transport.producer import OutgoingMessage
@@ -204,9 +205,12 @@ class Reader:
     def _count(self, batch: SourceBatch, reading: Reading) -> None:
         for stream, role in self.topics[batch.topic]:
             self._metrics.records.labels(stream.name, role.value).inc(len(batch.records))
+        self._metrics.batch_records.labels("decode").observe(len(batch.records))
         for gap in reading.gaps:
             self._metrics.gaps.labels(batch.topic, gap.cause.value).inc(gap.next - gap.first)
-            log.warning(
+            # Transactions leave a hole at each commit: only what was to be read is worth a word.
+            log.log(
+                logging.DEBUG if gap.cause is GapCause.ABSENT else logging.WARNING,
                 "offsets_missing",
                 topic=batch.topic,
                 partition=batch.partition,
@@ -214,19 +218,26 @@ class Reader:
                 next=gap.next,
                 cause=gap.cause.value,
             )
-        self._metrics.batch_records.labels("decode").observe(len(batch.records))
+        self._count_refused(batch, reading)
+
+    def _count_refused(self, batch: SourceBatch, reading: Reading) -> None:
+        """One line for all records that a batch has refused alike: a bad producer sends many."""
+        alike: dict[tuple[str, str, str], list[Refused]] = {}
         for refused in reading.refused:
-            code = refused.reject.code.value
-            self._metrics.dead_letters.labels(refused.stream, refused.role.value, code).inc()
+            kind = (refused.stream, refused.role.value, refused.reject.code.value)
+            alike.setdefault(kind, []).append(refused)
+        for (stream, role, code), ones in alike.items():
+            self._metrics.dead_letters.labels(stream, role, code).inc(len(ones))
             log.warning(
-                "record_refused",
-                stream=refused.stream,
-                role=refused.role.value,
+                "records_refused",
+                stream=stream,
+                role=role,
+                code=code,
+                count=len(ones),
                 topic=batch.topic,
                 partition=batch.partition,
-                offset=refused.record.offset,
-                code=code,
-                reason=refused.reject.message,
+                first_offset=ones[0].record.offset,
+                first_reason=ones[0].reject.message,
             )
 
 

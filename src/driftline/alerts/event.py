@@ -42,7 +42,6 @@ class LabelState:
     waiting: int
     expired: int
     mean_delay: Micros | None = None
-    median_delay: Micros | None = None
 
     @property
     def coverage(self) -> float | None:
@@ -176,7 +175,6 @@ def _labels(state: LabelState) -> LabelsData:
         expired=state.expired,
         coverage=state.coverage,
         mean_delay_seconds=_seconds(state.mean_delay),
-        median_delay_seconds=_seconds(state.median_delay),
     )
 
 

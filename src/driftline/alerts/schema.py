@@ -144,9 +144,6 @@ class LabelsData(_Part):
     mean_delay_seconds: Annotated[
         FiniteFloat | None, Field(description="Mean time from prediction to label.")
     ]
-    median_delay_seconds: Annotated[
-        FiniteFloat | None, Field(description="Median time from prediction to label.")
-    ]
 
 
 class MovedData(_Part):

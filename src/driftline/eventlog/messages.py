@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from driftline.model import Micros, Role, SourcePartition
@@ -110,8 +109,9 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Passage:
-    """What became of a range of offsets for one stream in one role; what is not named here became a
-    row.
+    """What became of a range of offsets for one stream in one role.
+
+    What is not named here became a row.
     """
 
     stream: str

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_ROWS_BYTES: Final = 700_000
 """A message of rows is cut below this: by default brokers take a million bytes."""
+MAX_PROGRESS_OFFSETS: Final = 50_000
+"""Offsets that a progress message may name, each of up to eight bytes."""
 _NO_OFFSETS: Final = np.empty(0, np.int64)
 
 
@@ -101,20 +103,22 @@ class TopicReader:
                     (reject.offset, reject.code.value),
                     Refused(passed.source, stream, role, by_offset[reject.offset], reject),
                 )
-        progress = Progress(
-            source=passed.source,
-            first=passed.first,
-            next=passed.next,
-            log_start=passed.log_start,
-            log_end=passed.log_end,
-            seen_at=seen_at,
-            gaps=tuple(_gaps(passed, records)),
-            passages=tuple(passages),
-            partitions=passed.partitions,
-            ended=passed.ended,
-        )
-        messages += [(partition, progress) for partition in range(self._partitions)]
-        return Reading(messages, tuple(refused.values()), progress.gaps, total)
+        gaps = tuple(_gaps(passed, records))
+        for some in _chunks(passages):
+            progress = Progress(
+                source=passed.source,
+                first=passed.first,
+                next=passed.next,
+                log_start=passed.log_start,
+                log_end=passed.log_end,
+                seen_at=seen_at,
+                gaps=gaps,
+                passages=tuple(some),
+                partitions=passed.partitions,
+                ended=passed.ended,
+            )
+            messages += [(partition, progress) for partition in range(self._partitions)]
+        return Reading(messages, tuple(refused.values()), gaps, total)
 
     def _route(self, rows: Rows) -> Iterator[tuple[int, Rows]]:
         """The rows by events partition, cut to what a message may hold."""
@@ -182,6 +186,23 @@ def _narrowed(rows: Rows) -> Rows:
         numbers=rows.numbers,
         texts=rows.texts,
     )
+
+
+def _chunks(passages: Sequence[Passage]) -> Iterator[Sequence[Passage]]:
+    """The passages in as many messages as it takes for each to stay small.
+
+    A topic that many streams share filters nearly all of its records for each of them.
+    """
+    some: list[Passage] = []
+    size = 0
+    for passage in passages:
+        offsets = len(passage.rejected) + len(passage.filtered)
+        if some and size + offsets > MAX_PROGRESS_OFFSETS:
+            yield some
+            some, size = [], 0
+        some.append(passage)
+        size += offsets
+    yield some
 
 
 def _passage(stream: str, role: Role, decoded: Decoded) -> Passage:

@@ -19,7 +19,7 @@ from driftline.monitor.effects import Effects
 from driftline.monitor.head import Head
 from driftline.monitor.state import InstanceCheckpoint, Outgoing
 from driftline.monitor.summary import summarise
-from driftline.monitor.watchers import Watchers
+from driftline.monitor.watchers import NO_ROW, Watchers
 from driftline.signals import Series, outcome_series, prediction_series, revised_values
 from driftline.windows import Windows
 
@@ -133,16 +133,16 @@ class Instance:
         rows = self._new_rows(rows)
         if not len(rows):
             return Effects()
-        series: dict[str, Series | TextSeries]
         if rows.role is Role.PREDICTIONS:
-            outcomes, series = self._on_predictions(rows, found)
+            fresh, outcomes, series = self._on_predictions(rows, found)
         else:
-            outcomes, series = self._on_labels(rows, found)
+            fresh, outcomes, series = (), *self._on_labels(rows, found)
         self._count_in_windows(series)
-        seen_at = rows.seen_at if rows.seen_at is not None else int(rows.times[-1])
-        return self._watchers.observe(
-            rows, outcomes, series, lambda change: self._publish(change, seen_at)
-        )
+
+        def publish(change: AlertChange, row: int) -> Outgoing:
+            return self._publish(change, rows.seen_at, self._labels_at(row, fresh, outcomes))
+
+        return self._watchers.observe(rows, outcomes, series, publish)
 
     def _new_rows(self, rows: Rows) -> Rows:
         books = self._head.books(rows.role, rows.source)
@@ -156,7 +156,7 @@ class Instance:
 
     def _on_predictions(
         self, rows: Rows, found: Mapping[str, Entry]
-    ) -> tuple[Sequence[Outcome], dict[str, Series | TextSeries]]:
+    ) -> tuple[Sequence[int], Sequence[Outcome], dict[str, Series | TextSeries]]:
         outcomes: Sequence[Outcome] = ()
         fresh: Sequence[int] = range(len(rows))
         if self.stream.spec.labels is not None:
@@ -170,7 +170,7 @@ class Instance:
         if fresh:
             times = rows.times if len(fresh) == len(rows) else rows.times[np.asarray(fresh)]
             self._windows.count_predictions(times)
-        return outcomes, series
+        return fresh, outcomes, series
 
     def _on_labels(
         self, rows: Rows, found: Mapping[str, Entry]
@@ -199,7 +199,10 @@ class Instance:
         versions = rows.texts.get("version")
         if versions is None:
             return
-        for code in np.unique(versions.codes).tolist():
+        # In the order of their last rows, so that the order does not depend on how rows are cut.
+        _, from_behind = np.unique(versions.codes[::-1], return_index=True)
+        for row in sorted(len(rows) - 1 - from_behind):
+            code = versions.codes[row]
             if code >= 0:
                 times = rows.times[versions.codes == code]
                 self._head.saw_version(
@@ -239,8 +242,8 @@ class Instance:
         return effects
 
     def _publisher(self, effects: Effects, at: Micros) -> Publish:
-        def publish(change: AlertChange) -> Outgoing:
-            event = self._publish(change, at)
+        def publish(change: AlertChange, _row: int) -> Outgoing:
+            event = self._publish(change, at, self._labels_at(NO_ROW, (), ()))
             effects.events.append(event)
             return event
 
@@ -248,7 +251,7 @@ class Instance:
 
     # -- alerts --
 
-    def _publish(self, change: AlertChange, seen_at: Micros) -> Outgoing:
+    def _publish(self, change: AlertChange, seen_at: Micros | None, labels: LabelState) -> Outgoing:
         """The alert event of a change; it waits in the outbox for the checkpoint."""
         watch = self._watchers.watch(change.signal)
         event = build_event(
@@ -256,7 +259,7 @@ class Instance:
             change,
             profiles=watch.profiles,
             versions=list(self._head.versions),
-            labels=self._label_state() if watch.needs_labels else None,
+            labels=labels if watch.needs_labels else None,
             moved_with=self._watchers.moved_with(change),
             seen_at=seen_at,
         )
@@ -264,13 +267,21 @@ class Instance:
         self._outbox.append(outgoing)
         return outgoing
 
-    def _label_state(self) -> LabelState:
+    def _labels_at(self, row: int, fresh: Sequence[int], outcomes: Sequence[Outcome]) -> LabelState:
+        """How far the truth was known at a row, of whose message all rows have been joined.
+
+        An event must not tell what came after the record that set it off.
+        """
         totals = self._join.totals
+        later = [outcome for outcome in outcomes if outcome.row > row]
+        made_later = sum(one > row for one in fresh)
+        joined = totals.joined - len(later)
+        delay = totals.delay - sum(one.label_at - one.at for one in later)
         return LabelState(
-            joined=totals.joined,
-            waiting=self._join.waiting,
+            joined=joined,
+            waiting=self._join.waiting + len(later) - made_later,
             expired=totals.expired,
-            mean_delay=totals.delay // totals.joined if totals.joined else None,
+            mean_delay=delay // joined if joined else None,
         )
 
     # -- what is stored --

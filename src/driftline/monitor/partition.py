@@ -266,7 +266,7 @@ class PartitionMonitor:
             format=FORMAT,
             digest=self.digest,
             declared_at=self._declared_at,
-            streams=[one.stream.to_json() for one in self._streams.values()],
+            streams=[one.declaration for one in self._streams.values()],
             states={name: one.state() for name, one in self._streams.items()},
             suspended={key.name: reason for key, reason in self.suspended.items()},
         )

@@ -26,6 +26,8 @@ class StreamMonitor:
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
+        self.declaration = stream.to_json()
+        """As it is stored with each checkpoint: it does not change, so it is made once."""
         self.clock = StreamClock(_roles(stream))
         self.books = Books()
         self.refused = 0

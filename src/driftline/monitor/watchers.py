@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from driftline.alerts.evidence import rank_shifts
 from driftline.alerts.lifecycle import Reason
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from driftline.monitor.watched import Hit, Observed
     from driftline.signals import Series, TextSeries
 
-Publish: TypeAlias = "Callable[[AlertChange], Outgoing]"
-"""Makes the event of a change and sees that it is published."""
+Publish: TypeAlias = "Callable[[AlertChange, int], Outgoing]"
+"""Makes the event of a change that was decided at a row, and sees that it is published."""
+
+NO_ROW: Final = -1
+"""The row of a change that no row decided."""
 
 
 class Watchers:
@@ -75,7 +78,7 @@ class Watchers:
                 alarm = _alarm(signal, hit, self._trigger(signal, hit.row, rows, outcomes))
                 effects.alarms.append((self._instance, alarm))
                 changes = self._watched[signal].hear(alarm, _incarnation(signal, rows))
-                effects.events += map(publish, changes)
+                effects.events += [publish(change, row) for change in changes]
         self._extend(observed, len(rows), effects, publish)
         return effects
 
@@ -83,9 +86,13 @@ class Watchers:
         self, observed: Mapping[str, Observed], row: int, effects: Effects, publish: Publish
     ) -> None:
         for signal, one in observed.items():
+            begin = one.position
             taken = one.until(row)
-            if taken is not None:
-                effects.events += map(publish, self._watched[signal].track.extend(*taken))
+            if taken is None:
+                continue
+            for change in self._watched[signal].track.extend(*taken):
+                place = begin + (change.row if change.row is not None else len(taken[1]) - 1)
+                effects.events.append(publish(change, int(one.rows[place])))
 
     def _trigger(self, signal: str, row: int, rows: Rows, outcomes: Sequence[Outcome]) -> Trigger:
         source, offset, at = rows.source, int(rows.offsets[row]), int(rows.times[row])
@@ -162,7 +169,7 @@ def _incarnation(signal: str, rows: Rows) -> str:
 def _withdraw(watched: WatchedSignal, at: Micros, publish: Publish) -> None:
     change = watched.end(Reason.WITHDRAWN, at)
     if change is not None:
-        publish(change)
+        publish(change, NO_ROW)
 
 
 def _alarms_by_row(observed: Mapping[str, Observed]) -> dict[int, list[tuple[str, Hit]]]:
