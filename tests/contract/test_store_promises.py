@@ -404,6 +404,27 @@ async def test_a_partition_is_guarded_as_an_instance_is(store: Store) -> None:
     assert await store.load_partition(4) is None
 
 
+async def test_a_partition_does_not_pass_instances_that_the_store_has_lost(store: Store) -> None:
+    """A server that went back between the two writes holds the older one again, or none.
+
+    With the position behind them nobody would apply their rows once more.
+    """
+
+    async def go(start: int | None, to: int, *keys: InstanceKey) -> Outcome:
+        return await store.write_partition(PartitionCheckpoint(3, start, to, b"blob"), keys)
+
+    assert await go(None, 10, CHURN) is Outcome.SUPERSEDED
+    assert await store.load_partition(3) is None
+    await store.write_instances([step(None, 10), step(None, 10, HOSTILE)])
+    assert await go(None, 10, CHURN, HOSTILE) is Outcome.APPLIED
+    await store.write_instances([step(10, 20)])
+    assert await go(10, 20, CHURN, HOSTILE) is Outcome.SUPERSEDED
+    assert await go(10, 20, CHURN) is Outcome.APPLIED
+    await store.forget(CHURN)
+    assert await go(10, 20, CHURN) is Outcome.ALREADY
+    assert await go(20, 30, CHURN) is Outcome.SUPERSEDED
+
+
 async def test_the_last_deployment_to_claim_wins(store: Store) -> None:
     """A replaced deployment does not come back, unless it is to take over."""
     assert await store.current_deployment() is None

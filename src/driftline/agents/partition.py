@@ -215,7 +215,13 @@ class PartitionWork:
             for checkpoint, outcome in zip(step.instances, outcomes, strict=True):
                 self._judge(checkpoint, outcome)
             pass_point(CrashPoint.INSTANCES_STORED)
-            outcome = await self._store.write_partition(step.partition)
+            # One that is broken stays behind: it is suspended.
+            stored = [
+                checkpoint.instance
+                for checkpoint, one in zip(step.instances, outcomes, strict=True)
+                if one is not Outcome.BROKEN
+            ]
+            outcome = await self._store.write_partition(step.partition, stored)
         self._gauges.on_stored(outcome)
         if outcome is Outcome.SUPERSEDED:
             _overtaken(f"events partition {step.partition.partition}")

@@ -84,12 +84,18 @@ class MemoryStore:
         """See `Checkpoints`."""
         return self._partitions.get(partition)
 
-    async def write_partition(self, checkpoint: PartitionCheckpoint) -> Outcome:
+    async def write_partition(
+        self, checkpoint: PartitionCheckpoint, instances: Collection[InstanceKey] = ()
+    ) -> Outcome:
         """See `Checkpoints`."""
         check_step(checkpoint.from_offset, checkpoint.to_offset)
         held = self._partitions.get(checkpoint.partition)
         outcome = judge(held.offset if held else None, checkpoint.from_offset, checkpoint.to_offset)
         if outcome is Outcome.APPLIED:
+            for key in instances:
+                one = self._instances.get(key)
+                if one is None or one.offset != checkpoint.to_offset:
+                    return Outcome.SUPERSEDED
             new = StoredPartition(checkpoint.to_offset, checkpoint.blob)
             self._partitions[checkpoint.partition] = new
         return outcome

@@ -75,8 +75,14 @@ class Checkpoints(Protocol):
         """What an events partition stored last; raises StateError when it cannot be read."""
         ...
 
-    async def write_partition(self, checkpoint: PartitionCheckpoint) -> Outcome:
-        """Go on from `from_offset` to `to_offset`; never BROKEN, but StateError."""
+    async def write_partition(
+        self, checkpoint: PartitionCheckpoint, instances: Collection[InstanceKey] = ()
+    ) -> Outcome:
+        """Go on from `from_offset` to `to_offset`; never BROKEN, but StateError.
+
+        `instances` are those that were stored up to the same offset just before. A store that does
+        not hold them there any more went back in between: SUPERSEDED, and nothing was written.
+        """
         ...
 
     async def load_instance(self, key: InstanceKey) -> StoredInstance | None:

@@ -53,9 +53,11 @@ class RedisStore:
         """See `Checkpoints`."""
         return await self._deployments.load_partition(partition)
 
-    async def write_partition(self, checkpoint: PartitionCheckpoint) -> Outcome:
+    async def write_partition(
+        self, checkpoint: PartitionCheckpoint, instances: Collection[InstanceKey] = ()
+    ) -> Outcome:
         """See `Checkpoints`."""
-        return await self._deployments.write_partition(checkpoint)
+        return await self._deployments.write_partition(checkpoint, instances)
 
     async def load_instance(self, key: InstanceKey) -> StoredInstance | None:
         """See `Checkpoints`."""

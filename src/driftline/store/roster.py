@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
     from datetime import timedelta
 
+    from driftline.model import InstanceKey
     from driftline.monitor.state import PartitionCheckpoint
     from driftline.store.client import Client
     from driftline.store.keys import Keys
@@ -50,13 +51,18 @@ class Deployments:
             raise _broken_partition(partition, f"offset is {offset!r}")
         return StoredPartition(int(offset), blob)
 
-    async def write_partition(self, step: PartitionCheckpoint) -> Outcome:
-        """Go on from one offset to another."""
+    async def write_partition(
+        self, step: PartitionCheckpoint, instances: Collection[InstanceKey]
+    ) -> Outcome:
+        """Go on from one offset to another, where these instances have got to it."""
         check_step(step.from_offset, step.to_offset)
         start = "" if step.from_offset is None else step.from_offset
-        key = self._keys.partition(step.partition)
+        keys, names = [self._keys.partition(step.partition), self._keys.streams], []
+        for one in instances:
+            keys += [self._keys.of(one, "state"), self._keys.instances(one.stream)]
+            names += [one.stream, one.name]
         answer = await self._client.one(
-            *call(scripts.PARTITION, [key], start, step.to_offset, step.blob)
+            *call(scripts.PARTITION, keys, start, step.to_offset, step.blob, *names)
         )
         status, _, reason = answer.decode().partition(" ")
         if status == Outcome.BROKEN:
