@@ -90,7 +90,8 @@ class MonitorRole:
             log.error("events_log_lost", what=what)
             msg = (
                 f"the events log was deleted or cut off: {what}. To start afresh, remove this"
-                " deployment's keys from Redis too"
+                " deployment's keys from Redis too. (If this process was frozen while another went"
+                " on, nothing is wrong: start it again)"
             )
             raise StateError(msg)
         if stored < place.log_start:
