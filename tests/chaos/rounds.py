@@ -99,8 +99,10 @@ class Round:
         ):
             # One that was overtaken just then says so, and ends with 1, or on its last steps of the
             # signal; one that had just been started again had no ear for signals yet.
-            overtaken = "another worker has gone on" in one.tail() and code in {1, -signal.SIGTERM}
-            left = code == 0 or overtaken or (code == -signal.SIGTERM and len(one.exits) > 1)
+            overtaken = "another worker has gone on" in one.tail() and code == 1
+            leaving = code == -signal.SIGTERM and one.tail(1).startswith("driftline: ")
+            restarted = code == -signal.SIGTERM and len(one.exits) > 1
+            left = code == 0 or overtaken or leaving or restarted
             assert left, f"asked to stop, it ended with {code}:\n{one.tail()}"
 
     # -- data

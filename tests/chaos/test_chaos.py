@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from chaos.faults import Fault
     from chaos.rounds import Servers
 
-pytestmark = pytest.mark.server
+# Several rounds in one test: on a busy machine they take longer than a test else may.
+pytestmark = [pytest.mark.server, pytest.mark.timeout(420)]
 
 SEED: Final = int(os.environ.get("DRIFTLINE_CHAOS_SEED") or random.SystemRandom().randrange(10**6))
 AT_ONCE: Final = 3
