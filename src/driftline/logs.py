@@ -27,7 +27,16 @@ LONGEST_VALUE: Final = 2_000
 HIDDEN: Final = "***"
 
 # Below their own warnings these say what only their authors need.
-TALKATIVE: Final = ("faust", "mode", "aiokafka", "confluent_kafka", "asyncio", "kafka")
+TALKATIVE: Final = (
+    "faust",
+    "mode",
+    "aiokafka",
+    "confluent_kafka",
+    "asyncio",
+    "kafka",
+    # Faust's services log under the module of their class: each start and stop of each of them.
+    "driftline.transport.faust_batches",
+)
 
 _SECRET_KEY: Final = re.compile(
     r"password|passwd|secret|token|credential|authorization", re.IGNORECASE
