@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
+from driftline.store.client import Patience
 from driftline.store.connect import connect
 
 if TYPE_CHECKING:
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from driftline.app.connections import Connections
     from driftline.config.deployment import Deployment
     from driftline.store.redis_store import RedisStore
+
+# Somebody waits for the answer, and can ask again; a worker has to outlast a restart of Redis.
+_PATIENCE: Final = Patience(deadline=timedelta(seconds=3))
 
 
 @asynccontextmanager
@@ -23,7 +28,7 @@ async def open_store(deployment: Deployment, connections: Connections) -> AsyncI
         UnavailableError: Redis is not there or denies access.
         StateError: what is stored has a format that this driftline does not read.
     """
-    store = await connect(connections.redis, deployment.settings.name)
+    store = await connect(connections.redis, deployment.settings.name, patience=_PATIENCE)
     try:
         yield store
     finally:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import structlog
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
+    KafkaError,
     KafkaException,
     TopicCollection,
 )
@@ -131,7 +132,10 @@ class TopicAdmin:
         try:
             return await asyncio.to_thread(ask)
         except KafkaException as error:
-            msg = f"kafka at {self._bootstrap}: {error.args[0].str()}"
+            cause = error.args[0]
+            away = cause.code() in {KafkaError._TRANSPORT, KafkaError._TIMED_OUT}  # noqa: SLF001
+            says = " does not answer" if away else ""
+            msg = f"kafka at {self._bootstrap}{says}: {cause.str()}"
             raise UnavailableError(msg) from error
 
     def _describe(self, names: Collection[str]) -> dict[str, TopicDescription]:
