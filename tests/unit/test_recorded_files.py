@@ -148,6 +148,8 @@ def test_records_are_encoded_as_plain_json() -> None:
         ("a.csv", b"a,b,a\n", "more than once: a"),
         ("a.csv", b"a,b\n1,2\n3,4,5\n", r"row 2 \(line 3\) has 3 cells; the header has 2"),
         ("a.csv", b"a,b\n1,2\n1,\xff\n", "line 3 is not UTF-8"),
+        ("a.csv", "größe,b\n1,2\n".encode("cp1252"), "line 1 is not UTF-8"),
+        ("a.csv", b"a;b\n1;2\n", "commas should separate the columns; the header has ';'"),
         ("a.csv.gz", b"a,b\n", "Not a gzipped file"),
         ("a.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 9_999)[:-20], "end-of-stream"),
         ("a.jsonl", b'{"a": 1}\n{"a": \n', "line 2 is no JSON object"),

@@ -67,11 +67,21 @@ class CsvRecording:
                 raise RecordingError(self.path, f"the header is not readable: {error}") from error
         if not any(names):
             raise RecordingError(self.path, "has no header; the first row should name the columns")
+        self._check_header(names)
         twice = sorted({name for name in names if name and names.count(name) > 1})
         if twice:
             message = f"the header names a column more than once: {', '.join(twice)}"
             raise RecordingError(self.path, message)
         return names
+
+    def _check_header(self, names: list[str]) -> None:
+        """Name the two habits of spreadsheets by which no column would be found."""
+        if any("\N{REPLACEMENT CHARACTER}" in name for name in names):
+            raise RecordingError(self.path, "line 1 is not UTF-8")
+        other = next((mark for mark in ";\t|" if mark in names[0]), None)
+        if len(names) == 1 and other:
+            message = f"commas should separate the columns; the header has {other!r}"
+            raise RecordingError(self.path, message)
 
     def _resolve(self) -> dict[str, Any]:
         """Find each column's type: the narrowest, widened where a value does not fit.
