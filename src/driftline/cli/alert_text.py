@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SHORT_ID = 10
 """Digits of an alert's id that a table shows: `show` takes any beginning that is the only one."""
+TABLE_WIDTH = 120
+"""Columns below which the table would have no room for what an alert says."""
 _STYLES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 
 

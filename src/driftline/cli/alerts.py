@@ -16,13 +16,24 @@ from driftline.alerts.alert import Status  # noqa: TC001 - Typer reads it
 from driftline.app.alert_log import AlertLog, find_alert, load_alerts, select_alerts
 from driftline.app.connections import find_connections
 from driftline.app.reading_topics import follow_topic, read_topic
-from driftline.cli.alert_text import alert_line, alert_page, alert_table, unreadable_line
+from driftline.cli.alert_text import (
+    TABLE_WIDTH,
+    alert_line,
+    alert_page,
+    alert_table,
+    unreadable_line,
+)
 from driftline.cli.common import DeploymentOption, JsonOption, load, output, write_json_line
 from driftline.logs import printable
 from driftline.model import Severity  # noqa: TC001 - Typer reads it
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
     from driftline.alerts.schema import AlertEnvelope
+    from driftline.app.alert_log import AlertHistory
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Read the alerts topic.")
 
@@ -53,11 +64,19 @@ def list_(
         for alert in chosen[:limit]:
             write_json_line(event_json(alert.latest))
     elif chosen:
-        output().print(alert_table(chosen[:limit]))
+        _print_list(output(), chosen[:limit])
         if len(chosen) > limit:
             typer.echo(f"{len(chosen) - limit:,} older ones are left out: --limit", err=True)
     else:
         typer.echo("no alerts", err=True)
+
+
+def _print_list(console: Console, alerts: Sequence[AlertHistory]) -> None:
+    if console.width >= TABLE_WIDTH:
+        console.print(alert_table(alerts))
+        return
+    for alert in alerts:
+        console.print(alert_line(alert.latest.data), soft_wrap=True)
 
 
 @app.command()

@@ -159,18 +159,20 @@ def _counts(sample: Sample) -> str:
 def _rows(rows: Sequence[SampleRow], outcome: str) -> Table:
     split = any(row.instance is not None for row in rows)
     scored = any(row.score is not None for row in rows)
+    versioned = any(row.version is not None for row in rows)
     features = list(dict.fromkeys(name for row in rows for name in row.features))
     table = _table("id")
     table.add_column("time", no_wrap=True)
     for name in [*(["instance"] if split else []), outcome]:
         table.add_column(name, overflow="fold")
-    for name in [*(["score"] if scored else []), *features]:
+    for name in [*(["score"] if scored else []), *(["version"] if versioned else []), *features]:
         table.add_column(plain(name), overflow="fold")
     for row in rows:
         cells: list[Cell] = [row.id, row.time]
         cells += [row.instance] if split else []
         cells.append(row.outcome)
         cells += [row.score] if scored else []
+        cells += [row.version] if versioned else []
         cells += [row.features.get(name) for name in features]
         table.add_row(*(plain(_cell(cell)) for cell in cells))
     return table

@@ -39,8 +39,8 @@ LabelsOption: TypeAlias = Annotated[
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Write JSON, for machines.")]
 
-PIPED_WIDTH: Final = 160
-"""Columns of a table that does not go to a terminal."""
+PIPED_WIDTH: Final = 10_000
+"""Columns of a table that does not go to a terminal: a row is one line, for grep and cut."""
 
 
 def load(directory: Path) -> Deployment:
@@ -104,7 +104,7 @@ LabelDelayOption: TypeAlias = Annotated[
 
 
 def output() -> Console:
-    """Standard output for tables and text: as wide as the terminal, or wide enough for a file."""
+    """Standard output for tables and text: as wide as the terminal; to a file a row is a line."""
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
     return Console(highlight=False, markup=False, width=width)
 

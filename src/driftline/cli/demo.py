@@ -6,17 +6,20 @@ import os
 import sys
 from enum import StrEnum
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
-from driftline.cli.common import PIPED_WIDTH, JsonOption, write_json
+from driftline.cli.common import JsonOption, write_json
 from driftline.demo.scenes import SCENES
 from driftline.demo.stage import set_stage
 from driftline.logs import LogStyle, configure_logs
 
 app = typer.Typer()
+
+PIPED_WIDTH: Final = 160
+"""Columns for what does not go to a terminal: charts are drawn as wide as they may be."""
 
 
 class SceneName(StrEnum):
