@@ -21,6 +21,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	  fi; \
 	done; \
 	if [ -z "$$found" ]; then echo "driftline needs Python 3.11 or later" >&2; exit 1; fi; \
+	echo "setting up $(VENV): a minute or two, once"; \
 	[ -x $(BIN)/python ] || $$found -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

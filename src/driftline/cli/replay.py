@@ -20,6 +20,7 @@ from driftline.cli.common import (
     write_json_line,
 )
 from driftline.cli.progress import Progress
+from driftline.cli.wording import many
 from driftline.logs import printable
 from driftline.model import Role, iso
 from driftline.recorded import RecordedRecord, build_timeline
@@ -63,7 +64,7 @@ def replay(
         names[Role.LABELS] = labels.name
     refusals = _Refusals()
     player = Replay(found, names, deployment=declared.settings.name, on_refused=refusals.count_all)
-    _play(player, timeline, "alarms" if alarms else "alerts")
+    _play(player, timeline, "alarm" if alarms else "alert")
     refusals.tell()
 
 
@@ -73,7 +74,7 @@ def _play(player: Replay, timeline: Timeline, what: str) -> None:
     began = time.perf_counter()
     with Progress("replaying", len(timeline)) as progress:
         for effects in player.run(timeline):
-            if what == "alarms":
+            if what == "alarm":
                 for instance, alarm in effects.alarms:
                     write_json_line(_alarm(instance, alarm))
                 written += len(effects.alarms)
@@ -85,7 +86,7 @@ def _play(player: Replay, timeline: Timeline, what: str) -> None:
     seconds = time.perf_counter() - began
     typer.echo(
         f"{player.records:,} records in {seconds:.1f} s"
-        f" ({player.records / max(seconds, 1e-9):,.0f}/s), {written:,} {what}",
+        f" ({player.records / max(seconds, 1e-9):,.0f}/s), {many(written, what)}",
         err=True,
     )
 

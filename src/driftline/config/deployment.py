@@ -193,7 +193,12 @@ class _Loading:
                 streams[name] = Stream(name, spec, watches)
         if not (self.directory / "streams").is_dir():
             self.problems.append(
-                Problem("streams", "", "should be a directory with a file for each stream")
+                Problem(
+                    "streams",
+                    "",
+                    "should be a directory with a file for each stream"
+                    " (`driftline init` writes one to start from)",
+                )
             )
         elif not streams and not self.problems:
             self.problems.append(
