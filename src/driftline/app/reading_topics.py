@@ -6,7 +6,7 @@ A command that looks must change nothing: no topic is made by asking, no positio
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -30,6 +30,8 @@ PATIENCE_SECONDS: Final = 15.0
 """So long may a broker say nothing about records that it is known to have."""
 _POLL_MILLIS: Final = 500
 _MAX_RECORDS: Final = 1_000
+_STOP_SECONDS: Final = 5.0
+"""A command that is done does not wait longer for its connection to close."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +125,17 @@ async def follow_topic(
             consumer.seek(AioPartition(*tp), end if since == "now" and existed else first)
         while True:
             polled = await consumer.getmany(timeout_ms=_POLL_MILLIS, max_records=_MAX_RECORDS)
+            _end_if_cancelled()
             for records in polled.values():
                 for record in records:
                     yield _record(record)
+
+
+def _end_if_cancelled() -> None:
+    """A client that swallows a cancellation must not keep us: nobody would ask a second time."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 @asynccontextmanager
@@ -145,7 +155,9 @@ async def _consumer(address: KafkaAddress) -> AsyncIterator[Any]:
         msg = f"kafka at {address.bootstrap}: {error!r}"
         raise UnavailableError(msg) from error
     finally:
-        await consumer.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_SECONDS):
+                await consumer.stop()
 
 
 def _record(record: Any) -> TopicRecord:
