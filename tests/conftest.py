@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,10 @@ from support.redis_server import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+
+# A shell starts what runs in the background with SIGINT ignored, and children inherit that: those
+# that a test interrupts would not notice.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 KAFKA_OF_TEST = "DRIFTLINE_TEST_KAFKA"
 VERSIONS_OF_TEST = "DRIFTLINE_TEST_KAFKA_VERSIONS"

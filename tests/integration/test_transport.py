@@ -71,7 +71,8 @@ class Kit:
             )
 
     async def committed(self, group: str, topic: str, partition: int = 0) -> int | None:
-        return (await self.admin.committed(group)).get(TopicPartition(topic, partition))
+        tp = TopicPartition(topic, partition)
+        return (await self.admin.committed(group, [tp])).get(tp)
 
 
 @pytest.fixture
