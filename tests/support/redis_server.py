@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 import redis
@@ -48,9 +49,11 @@ class RedisServer:
         """Start the server and wait until it has loaded what it kept."""
         self._child.start()
         self._child.wait_reachable(self.port, seconds=START_SECONDS)
+        until = time.monotonic() + START_SECONDS
         with redis.Redis.from_url(self.url) as client:
-            # A server that still reads its file answers LOADING, which the client retries for us.
-            client.ping()
+            while not _answers(client):
+                assert time.monotonic() < until, f"redis did not load its data: see {self.log}"
+                time.sleep(0.05)
 
     def stop(self) -> None:
         """Stop the server in order: it writes what it holds."""
@@ -59,3 +62,11 @@ class RedisServer:
     def kill(self) -> None:
         """End the server as a crash would (SIGKILL)."""
         self._child.kill()
+
+
+def _answers(client: redis.Redis) -> bool:
+    """Whether a server has read its file: until then it answers LOADING."""
+    try:
+        return bool(client.ping())
+    except redis.exceptions.BusyLoadingError:
+        return False
