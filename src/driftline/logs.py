@@ -38,17 +38,22 @@ TALKATIVE: Final = (
     "driftline.transport.faust_batches",
 )
 
+# At debug level these write out whole requests and answers: passwords, tokens, and all records.
+INDISCREET: Final = ("aiokafka.conn",)
+
 _SECRET_KEY: Final = re.compile(
     r"password|passwd|secret|token|credential|authorization", re.IGNORECASE
 )
 _URL_PASSWORD: Final = re.compile(r"(?P<before>://[^/@\s:]*:)[^@\s/]+@")
-# C0 and C1 controls (terminal escapes begin with them), line separators, and what reorders text.
-_UNPRINTABLE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+# Line separators, what reorders text, and what is there and cannot be seen: soft hyphen, zero width
+# characters but for the two joiners that some languages write with, tags, annotation marks.
+_DECEPTIVE: Final = (
+    "\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff"
 )
-_UNPRINTABLE_IN_TRACEBACK: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+# Beside them the C0 controls: terminal escapes begin with one.
+_UNPRINTABLE: Final = re.compile(f"[\x00-\x1f{_DECEPTIVE}]")
+_UNPRINTABLE_IN_TRACEBACK: Final = re.compile(f"[\x00-\x08\x0b-\x1f{_DECEPTIVE}]")
 
 
 class LogStyle(StrEnum):
@@ -110,12 +115,15 @@ def logging_config(
             }
         },
         "root": {"level": level, "handlers": ["output"]},
-        "loggers": {name: {"level": others} for name in TALKATIVE},
+        "loggers": {
+            **{name: {"level": others} for name in TALKATIVE},
+            **{name: {"level": "WARNING"} for name in INDISCREET},
+        },
     }
 
 
 def printable(text: str) -> str:
-    """The text with every control, bidirectional and lone surrogate character as its escape.
+    """The text with each control, bidirectional, invisible and surrogate character as its escape.
 
     For all that comes from records and is shown in a terminal or written to a line of a log.
     """

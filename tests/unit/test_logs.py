@@ -69,6 +69,23 @@ def test_no_secret_reaches_the_log(output: io.StringIO) -> None:
     assert lines(output)[0]["address"] == "redis://user:***@example.org:6379/0"
 
 
+def test_what_goes_over_the_wire_is_in_no_log(output: io.StringIO) -> None:
+    """At debug level aiokafka writes whole requests, and a SASL one holds the password."""
+    configure_logs(LogStyle.JSON, "DEBUG", output=output)
+    wire = logging.getLogger("aiokafka.conn")
+    wire.debug("Request %d: %s", 3, r"SaslAuthenticateRequest_v1(sasl_auth_bytes=b'u\x00hunter2')")
+    wire.info("Response %d: %s", 3, "hunter2")
+    wire.warning("lost")
+    assert [line["event"] for line in lines(output)] == ["lost"]
+
+
+def test_two_names_that_look_alike_differ_in_the_log() -> None:
+    """A character that cannot be seen is shown by its number."""
+    for hidden in "\xad\u200b\u2060\ufeff\ufff9\U000e0041":
+        assert printable(f"o{hidden}k") not in {"ok", f"o{hidden}k"}
+        assert printable(f"o{hidden}k").isascii()
+
+
 @pytest.mark.parametrize("style", LogStyle)
 def test_a_record_cannot_paint_the_terminal(output: io.StringIO, style: LogStyle) -> None:
     """Escape sequences and characters that reorder text are shown, not obeyed."""
@@ -101,6 +118,6 @@ def test_levels_below_the_chosen_one_are_silent(output: io.StringIO) -> None:
 
 def test_plain_text_stays_as_it_is() -> None:
     """Letters of every language, and addresses without a password, are not touched."""
-    text = "кредит 信用 ½ kafka://host:9092/topic?a=b me@example.org"
+    text = "кредит 信用 می\u200cشود ½ kafka://host:9092/topic?a=b me@example.org"
     assert printable(text) == text
     assert without_secrets(text) == text
