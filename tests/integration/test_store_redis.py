@@ -21,7 +21,7 @@ from driftline.errors import StateError, UnavailableError
 from driftline.model import InstanceKey
 from driftline.monitor.state import InstanceCheckpoint, Outgoing, PartitionCheckpoint
 from driftline.store import scripts
-from driftline.store.client import Patience, call
+from driftline.store.client import AT_ONCE, Patience, call
 from driftline.store.connect import RedisAddress, build_redis, connect
 from driftline.store.keys import Keys
 from driftline.store.plans import build_plan
@@ -571,6 +571,14 @@ async def test_a_connection_is_whole_after_a_cancelled_read(
     redis = build_redis(RedisAddress(server.url))
     assert await redis.ping()
     await redis.aclose()
+
+
+async def test_any_number_may_ask_at_once(raw: blocking.Redis, store: RedisStore) -> None:
+    """As the readers of hundreds of partitions do in a start; nobody is refused a connection."""
+    before = raw.info("clients")["connected_clients"]
+    await asyncio.gather(*(store.current_deployment() for _ in range(500)))
+    assert store.retries == 0
+    assert raw.info("clients")["connected_clients"] - before <= AT_ONCE
 
 
 async def test_a_cancellation_is_never_swallowed(store: RedisStore) -> None:

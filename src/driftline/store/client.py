@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+AT_ONCE: Final = 32
+"""Round trips under way at a time, each on a connection of its own: more would not be quicker, and
+redis-py refuses those beyond 100."""
+
 RedisCommand: TypeAlias = "tuple[str | bytes | int, ...]"
 
 # Inside a script Redis 6.2 reports these as plain errors, with the code somewhere in the text.
@@ -80,6 +84,7 @@ class Client:
         self._redis = redis
         self._where = where
         self._patience = patience
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self.retries = 0
         """How often something had to be sent again."""
 
@@ -135,7 +140,7 @@ class Client:
     async def _send(self, commands: Sequence[RedisCommand]) -> list[Any]:
         task = asyncio.current_task()
         asked_before = task.cancelling() if task is not None else 0
-        async with self._redis.pipeline(transaction=False) as pipeline:
+        async with self._turns, self._redis.pipeline(transaction=False) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command)
             answers = list(await pipeline.execute(raise_on_error=False))
