@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -208,3 +209,19 @@ def test_addresses_are_kept_where_only_this_user_reads(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     announce(tmp_path, "demo", kafka=None, redis=None)
     assert (tmp_path / f"driftline-{os.getuid()}").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_worker_that_is_stopped_in_its_start_leaves_nothing_behind(tmp_path: Path) -> None:
+    """SIGTERM while the embedded servers start: they end, their files go, it exits 0."""
+    driftline, deployment = [sys.executable, "-m", "driftline"], str(tmp_path / "deployment")
+    subprocess.run([*driftline, "init", deployment], check=True, capture_output=True)
+    worker = subprocess.Popen(
+        [*driftline, "worker", "-d", deployment],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stderr=subprocess.PIPE,
+    )
+    wait_until(lambda: worker.poll() is not None or any(tmp_path.glob("driftline-redis-*")))
+    worker.send_signal(signal.SIGTERM)
+    _, said = worker.communicate(timeout=60)
+    assert worker.returncode == 0, said.decode()
+    assert not list(tmp_path.glob("driftline-redis-*"))

@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import uuid
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from importlib.metadata import version
@@ -39,7 +39,7 @@ from driftline.transport.producer import OutgoingMessage, Producer
 from driftline.transport.topics import TopicAdmin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 
     from driftline.app.connections import Connections
     from driftline.config.deployment import Deployment
@@ -75,17 +75,37 @@ def run_worker(
         SupersededError: a newer deployment of this name was started.
         DriftlineError: what else ended it.
     """
-    with serve(deployment, environ) as connections:
+    asked = threading.Event()
+    # Embedded servers start and stop outside of the event loop: SIGTERM would leave them behind.
+    with _hearing(asked), serve(deployment, environ) as connections:
+        if asked.is_set():
+            return
         worker = Worker(
             deployment, connections, roles=roles, take_over=take_over, on_end=_end_by_force_later
         )
-        asyncio.run(_run(worker))
+        try:
+            asyncio.run(_run(worker, asked))
+        finally:
+            # A closed loop has put the system's own handler back.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-async def _run(worker: Worker) -> None:
+@contextmanager
+def _hearing(asked: threading.Event) -> Iterator[None]:
+    """Note SIGTERM while nobody else listens for it."""
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: asked.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+async def _run(worker: Worker, asked: threading.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
+    if asked.is_set():
+        worker.stop()
     await worker.run()
 
 
