@@ -41,6 +41,10 @@ TALKATIVE: Final = (
 # At debug level these write out whole requests and answers: passwords, tokens, and all records.
 INDISCREET: Final = ("aiokafka.conn",)
 
+ONCE_IN_SECONDS: Final = 10.0
+"""How often a library may repeat a warning: aiokafka says 400 a second while a broker is away."""
+_MOST_REMEMBERED: Final = 1_000
+
 _SECRET_KEY: Final = re.compile(
     r"password|passwd|secret|token|credential|authorization", re.IGNORECASE
 )
@@ -61,6 +65,31 @@ class LogStyle(StrEnum):
 
     CONSOLE = "console"
     JSON = "json"
+
+
+class _Sparing(logging.Filter):
+    """Lets a library's warning through once in a while, and says how many like it were left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left_out: dict[tuple[str, str], tuple[float, int]] = {}
+        """By logger and text: when it was last let through, and how many came since."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this line is written."""
+        if record.levelno < logging.WARNING or not record.name.startswith(TALKATIVE):
+            return True
+        key = record.name, record.getMessage()
+        at, left_out = self._left_out.get(key, (float("-inf"), 0))
+        if at <= record.created < at + ONCE_IN_SECONDS:
+            self._left_out[key] = at, left_out + 1
+            return False
+        if len(self._left_out) >= _MOST_REMEMBERED:
+            self._left_out.clear()
+        self._left_out[key] = record.created, 0
+        if left_out:
+            record.msg, record.args = f"{key[1]} ({left_out:,} more like it before)", ()
+        return True
 
 
 def configure_logs(style: LogStyle, level: str = "INFO", *, output: TextIO | None = None) -> None:
@@ -107,9 +136,11 @@ def logging_config(
                 "foreign_pre_chain": [structlog.stdlib.add_logger_name, *_shared_processors()],
             }
         },
+        "filters": {"sparing": {"()": _Sparing}},
         "handlers": {
             "output": {
                 "class": "logging.StreamHandler",
+                "filters": ["sparing"],
                 "formatter": "driftline",
                 "stream": stream,
             }

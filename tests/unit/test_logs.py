@@ -55,6 +55,21 @@ def test_lines_of_libraries_go_the_same_way(output: io.StringIO, library: str) -
     assert (line["event"], line["level"], line["logger"]) == ("lost one of 2", "warning", library)
 
 
+def test_a_library_that_repeats_itself_is_heard_once_in_a_while(output: io.StringIO) -> None:
+    """While a broker is away aiokafka says so 400 times a second; other lines are not held up."""
+    configure_logs(LogStyle.JSON, output=output)
+    aiokafka = logging.getLogger("aiokafka")
+    for second in (0.0, 1.0, 9.0, 11.0, 12.0):
+        line = aiokafka.makeRecord("aiokafka", logging.ERROR, "", 0, "no node %d", (1,), None)
+        line.created = 1_000_000 + second
+        aiokafka.handle(line)
+    aiokafka.error("no node %d", 2)
+    for _ in range(2):
+        structlog.get_logger("driftline.test").warning("ours")
+    said = [line["event"] for line in lines(output)]
+    assert said == ["no node 1", "no node 1 (2 more like it before)", "no node 2", "ours", "ours"]
+
+
 def test_no_secret_reaches_the_log(output: io.StringIO) -> None:
     """Neither by its key, nor inside an address, nor in the text of an exception."""
     configure_logs(LogStyle.JSON, output=output)
