@@ -20,7 +20,7 @@ from hypothesis import settings
 
 from driftline.errors import UnavailableError
 from support.kafka_broker import NEWEST, ExternalKafka, KafkaBroker
-from support.redis_server import RedisServer
+from support.redis_server import AT_EVERY_WRITE, RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -76,7 +76,7 @@ def kafka(
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A running redis-server with AOF: `.url`, `.port`, `.stop()`, `.kill()`, `.start()`."""
     try:
-        server = RedisServer(tmp_path_factory.mktemp("redis"))
+        server = RedisServer(tmp_path_factory.mktemp("redis"), settings=AT_EVERY_WRITE)
         server.start()
     except UnavailableError as error:
         pytest.skip(f"no Redis: {error}")

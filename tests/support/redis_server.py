@@ -26,6 +26,10 @@ SETTINGS: Final = {
 }
 
 
+AT_EVERY_WRITE: Final = {"appendfsync": "always"}
+"""With `everysec` Redis puts writes off while the disk is slow, and a kill then loses them."""
+
+
 class RedisServer:
     """One redis-server: `start`, `stop`, `kill`, and `start` again, same port, same data."""
 
