@@ -173,3 +173,18 @@ async def test_the_mock_cluster_serves_the_same_code(
     tp = TopicPartition("t", 0)
     assert await admin.committed("g", [tp]) == {tp: 500}
     assert await admin.bounds([tp]) == {tp: (0, 500)}
+
+
+async def test_the_bounds_of_a_topic_are_told_the_moment_it_is_made(
+    address: KafkaAddress, unique_name: Callable[[str], str]
+) -> None:
+    """
+    Its partitions may still be without a leader then, which is waited for: `driftline status`
+    right after a start failed on it.
+    """
+    admin = TopicAdmin(address)
+    for number in range(8):
+        name = unique_name(f"new-{number}")
+        await admin.create([TopicSpec(name, partitions=40)])
+        every = [TopicPartition(name, partition) for partition in range(40)]
+        assert await admin.bounds(every) == dict.fromkeys(every, (0, 0))

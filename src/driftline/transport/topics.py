@@ -7,6 +7,7 @@ ids. Its calls block, so they run in a thread.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -39,6 +40,20 @@ NO_ID: Final = "AAAAAAAAAAAAAAAAAAAAAA"
 
 BROKER_DEFAULT: Final = -1
 """As a number of copies: as many as the broker is set to make."""
+
+MOVING: Final = frozenset(
+    {
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.REPLICA_NOT_AVAILABLE,
+        KafkaError.NOT_CONTROLLER,
+    }
+)
+"""What a broker answers while a partition gets its leader: right after a topic was made, and while
+brokers restart. librdkafka's admin calls hand it on; asked again a moment later it is well."""
+
+AGAIN: Final = 0.1
+"""Seconds until a question is asked again whose answer was one of those."""
 
 T = TypeVar("T")
 
@@ -149,14 +164,20 @@ class TopicAdmin:
         return {tp: offset for tp, offset in found if offset is not None}
 
     async def _call(self, ask: Callable[[], T]) -> T:
-        try:
-            return await asyncio.to_thread(ask)
-        except KafkaException as error:
-            cause = error.args[0]
-            away = cause.code() in {KafkaError._TRANSPORT, KafkaError._TIMED_OUT}  # noqa: SLF001
-            says = " does not answer" if away else ""
-            msg = f"kafka at {self._bootstrap}{says}: {cause.str()}"
-            raise UnavailableError(msg) from error
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                return await asyncio.to_thread(ask)
+            except KafkaException as error:
+                cause = error.args[0]
+                if cause.code() not in MOVING or time.monotonic() > deadline:
+                    raise self._unavailable(cause) from error
+            await asyncio.sleep(AGAIN)
+
+    def _unavailable(self, cause: KafkaError) -> UnavailableError:
+        away = cause.code() in {KafkaError._TRANSPORT, KafkaError._TIMED_OUT}  # noqa: SLF001
+        says = " does not answer" if away else ""
+        return UnavailableError(f"kafka at {self._bootstrap}{says}: {cause.str()}")
 
     def _describe(self, names: Collection[str]) -> dict[str, TopicDescription]:
         # Naming a topic in a metadata request may create it, so the list of all is asked for.
