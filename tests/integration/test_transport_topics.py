@@ -178,10 +178,7 @@ async def test_the_mock_cluster_serves_the_same_code(
 async def test_the_bounds_of_a_topic_are_told_the_moment_it_is_made(
     address: KafkaAddress, unique_name: Callable[[str], str]
 ) -> None:
-    """
-    Its partitions may still be without a leader then, which is waited for: `driftline status`
-    right after a start failed on it.
-    """
+    """Its partitions may still be without a leader then: that is waited for."""
     admin = TopicAdmin(address)
     for number in range(8):
         name = unique_name(f"new-{number}")

@@ -17,6 +17,7 @@ from driftline.alerts.schema import AlertEnvelope
 from driftline.config.profiles import Profile
 from driftline.model import SECOND
 from support.alert_scenes import INSTANCE, START, alarm, coin, steps, times, track
+from support.drift_data import read_drift
 
 if TYPE_CHECKING:
     from driftline.alerts.alert import AlertChange
@@ -56,7 +57,7 @@ def test_a_firing_alert_says_all_there_is() -> None:
         moved_with=[shift("feature.age", 2.0)],
         seen_at=SEEN,
     )
-    data = read_event(event.value).data
+    data = read_drift(event.value)
     assert (data.stream, data.instance, data.signal) == ("loans", INSTANCE.name, "error")
     assert (data.status, data.reason, data.kind, data.revision) == ("firing", None, "drift", 1)
     assert data.model_versions == tuple(f"v{number}" for number in range(30, 50))
@@ -155,7 +156,7 @@ def test_every_field_is_described_in_the_schema() -> None:
 
 def test_the_event_holds_what_was_promised() -> None:
     """The fields that readers were told to rely on are all required."""
-    data = AlertEnvelope.model_json_schema()["$defs"]["AlertData"]
+    data = AlertEnvelope.model_json_schema()["$defs"]["DriftData"]
     promised = {
         *("alert_id", "revision", "kind", "stream", "instance", "signal", "slice", "status"),
         *("reason", "severity", "model_versions", "detectors", "trigger", "evidence", "labels"),

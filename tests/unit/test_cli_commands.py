@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from driftline.alerts.schema import AlertEnvelope
 from driftline.cli.main import COMMANDS
 from support.command import Command
+from support.drift_data import read_drift
 from support.recorded_stream import write_deployment, write_recordings
 
 if TYPE_CHECKING:
@@ -198,9 +198,9 @@ def test_replay_writes_alert_events(driftline: Command, tmp_path: Path) -> None:
     files = ("--predictions", predictions, "--labels", labels)
     ran = driftline("replay", "churn", *files, *where)
     assert ran.code == 0, ran.err
-    events = [AlertEnvelope.model_validate_json(line) for line in ran.out.splitlines()]
-    assert {event.data.signal for event in events} == {"error", "feature.amount"}
-    assert {event.data.trigger.topic for event in events} == {"predictions.csv", "labels.csv"}
+    alerts = [read_drift(line.encode()) for line in ran.out.splitlines()]
+    assert {alert.signal for alert in alerts} == {"error", "feature.amount"}
+    assert {alert.trigger.topic for alert in alerts} == {"predictions.csv", "labels.csv"}
     assert re.match(r"12,000 records in .* s \(.*/s\), \d+ alerts$", ran.err)
 
 

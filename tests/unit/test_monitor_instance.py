@@ -11,6 +11,7 @@ from driftline.errors import StateError
 from driftline.model import SECOND, Alarm, InstanceKey, iso
 from driftline.monitor.head import FORMAT, MAX_VERSIONS, Head
 from driftline.monitor.summary import read_summary
+from support.drift_data import read_drift
 from support.monitor_log import (
     LABELS,
     PREDICTIONS,
@@ -105,7 +106,7 @@ def test_a_label_that_came_first_is_named_all_the_same(size: int) -> None:
         assert (trigger.id, trigger.at) == (f"p{number}", START + number * SECOND)
     lives = {
         data.signal: data.trigger.incarnation
-        for data in (read_event(event.value).data for event in effects.events)
+        for data in (read_drift(event.value) for event in effects.events)
     }
     # Which life of the labels' topic it was is not known any more: nothing wrong is said.
     assert lives["error"] == ""

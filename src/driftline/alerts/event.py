@@ -15,6 +15,7 @@ from driftline.alerts.schema import (
     AlertData,
     AlertEnvelope,
     DetectorData,
+    DriftData,
     EvidenceData,
     LabelsData,
     MovedData,
@@ -77,7 +78,7 @@ def build_event(
     `versions` those seen lately, of which the last 20 are told; `profiles` all of the watch.
     """
     seen = None if seen_at is None else to_datetime(seen_at)
-    data = AlertData(
+    data = DriftData(
         schema_version=1,
         alert_id=change.alert_id,
         fingerprint=change.fingerprint,
@@ -105,7 +106,7 @@ def build_event(
         seen_at=seen,
         summary=summarise_change(change, labelled=labels is not None),
     )
-    return _record(data)
+    return as_record(data)
 
 
 def read_event(value: bytes) -> AlertEnvelope:
@@ -117,7 +118,9 @@ def read_event(value: bytes) -> AlertEnvelope:
     return AlertEnvelope.model_validate_json(value)
 
 
-def _record(data: AlertData) -> AlertEvent:
+def as_record(data: AlertData) -> AlertEvent:
+    """The alert event that carries this."""
+    about = (data.instance, data.signal)
     envelope = AlertEnvelope(
         specversion="1.0",
         id=f"{data.alert_id}.{data.revision}",
@@ -125,7 +128,7 @@ def _record(data: AlertData) -> AlertEvent:
         type="io.driftline.alert.firing"
         if data.status is Status.FIRING
         else "io.driftline.alert.resolved",
-        subject=f"{data.instance}/{data.signal}",
+        subject="/".join(part for part in about if part),
         time=data.seen_at or data.at,
         datacontenttype="application/json",
         data=data,

@@ -1,12 +1,14 @@
 """The alert event's schema: a CloudEvent 1.0 in structured mode, its `data` an `AlertData`.
 
-Times are ISO 8601 in UTC; event times are the records' own.
+An alert is about drift, about a source that is silent, or about the monitor's own health. Times
+are ISO 8601 in UTC; event times are the records' own.
 """
 
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - read at run time by pydantic
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt
 
@@ -161,8 +163,65 @@ class MovedData(_Part):
     ]
 
 
-class AlertData(_Part):
-    """One revision of one alert."""
+class AcknowledgedData(_Part):
+    """A person has taken the alert on."""
+
+    by: Annotated[str, Field(description="Who.")]
+    at: Annotated[datetime, Field(description="When, by the clock of who asked.")]
+    note: Annotated[str, Field(description="What they said; may be empty.")] = ""
+
+
+class CauseKind(StrEnum):
+    """What is wrong with the data that an alert stands on."""
+
+    DEAD_LETTERS = "dead_letters"
+    """More records than usual are refused."""
+    MISSING_VALUES = "missing_values"
+    """A feature is missing more often than usual."""
+    LABELS_STOPPED = "labels_stopped"
+    """No labels come."""
+    LAG = "lag"
+    """The monitor is behind its sources."""
+
+
+class CauseData(_Part):
+    """Why the alert may be no news of the model: its data is broken, or the monitor lags."""
+
+    kind: Annotated[CauseKind, Field(description="What is wrong.")]
+    since: Annotated[datetime, Field(description="Event time since when.")]
+    detail: Annotated[str, Field(description="One sentence for people.")]
+
+
+class SourceWindowData(_Part):
+    """A range of a source partition."""
+
+    topic: Annotated[str, Field(description="The topic.")]
+    incarnation: Annotated[str, Field(description="The topic's id; may be empty.")] = ""
+    partition: Annotated[NonNegativeInt, Field(description="The partition.")]
+    first: Annotated[NonNegativeInt, Field(description="Its first offset.")]
+    next: Annotated[NonNegativeInt, Field(description="The offset behind its last record.")]
+
+
+class RetrainData(_Part):
+    """The data since the change, for a model to be trained on."""
+
+    since: Annotated[datetime, Field(description="The moment of change, as event time.")]
+    until: Annotated[datetime, Field(description="Event time of the newest record.")]
+    sources: Annotated[
+        tuple[SourceWindowData, ...], Field(description="Where the records of that time are.")
+    ]
+
+
+class PointData(_Part):
+    """One point of the signal's course: the mean of some values in a row."""
+
+    at: Annotated[datetime, Field(description="Event time of the last of them.")]
+    mean: Annotated[FiniteFloat, Field(description="Their mean.")]
+    count: Annotated[PositiveInt, Field(description="How many.")]
+
+
+class AlertCommon(_Part):
+    """What every revision of every alert says, of whatever kind it is."""
 
     schema_version: Annotated[
         Literal[1], Field(description="Rises when a reader of the last one would go wrong.")
@@ -174,22 +233,46 @@ class AlertData(_Part):
         str, Field(description="20 hexadecimal digits: what it is about; its successors share it.")
     ]
     revision: Annotated[PositiveInt, Field(description="1 when it fires, rising by 1.")]
-    kind: Annotated[Literal["drift"], Field(description="What sort of alert it is.")]
     deployment: Annotated[str, Field(description="The deployment's name.")]
+    signal: Annotated[
+        str,
+        Field(
+            description="Drift: the watched number, such as error. Silence: predictions or labels. "
+            "Health: what is wrong, such as lag."
+        ),
+    ]
+    owner: Annotated[str | None, Field(description="As the stream declares.")] = None
+    tags: Annotated[tuple[str, ...], Field(description="As the stream declares.")] = ()
+    status: Annotated[Status, Field(description="Firing or resolved.")]
+    reason: Annotated[Reason | None, Field(description="Why it ended; null while it fires.")]
+    severity: Annotated[Severity, Field(description="As declared.")]
+    acknowledged: Annotated[
+        AcknowledgedData | None, Field(description="Null until a person has taken it on.")
+    ] = None
+    at: Annotated[
+        datetime, Field(description="Event time of the record at which this was decided.")
+    ]
+    seen_at: Annotated[
+        datetime | None,
+        Field(description="The reader's clock when it came; null in a replay of files."),
+    ]
+    summary: Annotated[str, Field(description="One sentence for people.")]
+
+
+class DriftData(AlertCommon):
+    """One revision of an alert about a signal that moved."""
+
+    kind: Annotated[Literal["drift"], Field(description="What sort of alert it is.")]
     stream: Annotated[str, Field(description="The stream.")]
     instance: Annotated[
         str, Field(description="What has a monitor of its own: stream, or stream/value.")
     ]
-    signal: Annotated[str, Field(description="The watched number, such as error.")]
     signal_kind: Annotated[SignalKind, Field(description="What values the signal takes.")]
     indicator: Annotated[
         str,
         Field(description="For a categorical feature the value that shows it most; else empty."),
     ]
     slice: Annotated[str | None, Field(description="A part of the rows; null for all of them.")]
-    status: Annotated[Status, Field(description="Firing or resolved.")]
-    reason: Annotated[Reason | None, Field(description="Why it ended; null while it fires.")]
-    severity: Annotated[Severity, Field(description="As the watch declares.")]
     direction: Annotated[
         Direction, Field(description="Part of its identity; both for a categorical feature.")
     ]
@@ -209,14 +292,49 @@ class AlertData(_Part):
         tuple[MovedData, ...],
         Field(description="Other signals that shifted across change_at, strongest first."),
     ]
-    at: Annotated[
-        datetime, Field(description="Event time of the record at which this was decided.")
+    history: Annotated[
+        tuple[PointData, ...],
+        Field(description="The signal around the change, oldest first, at most 48 points."),
+    ] = ()
+    cause: Annotated[
+        CauseData | None,
+        Field(description="The likely cause while the data is broken or the monitor lags."),
+    ] = None
+    retrain: Annotated[
+        RetrainData | None,
+        Field(description="The data since the change, where the watch asks for retraining."),
+    ] = None
+
+
+class SilenceData(AlertCommon):
+    """One revision of an alert about a source from which nothing comes."""
+
+    kind: Annotated[Literal["silence"], Field(description="What sort of alert it is.")]
+    stream: Annotated[str, Field(description="The stream.")]
+    instance: Annotated[
+        str, Field(description="What has a monitor of its own: stream, or stream/value.")
     ]
-    seen_at: Annotated[
-        datetime | None,
-        Field(description="The reader's clock when it came; null in a replay of files."),
+    since: Annotated[datetime, Field(description="Event time of the last record.")]
+    expected_within_seconds: Annotated[
+        FiniteFloat | None,
+        Field(description="The longest silence that is no alert, as declared or as is usual."),
     ]
-    summary: Annotated[str, Field(description="One sentence for people.")]
+
+
+class HealthData(AlertCommon):
+    """One revision of an alert about the monitor itself."""
+
+    kind: Annotated[Literal["health"], Field(description="What sort of alert it is.")]
+    stream: Annotated[str | None, Field(description="The stream; null where it is about none.")]
+    instance: Annotated[str | None, Field(description="The instance; null where it is about none.")]
+    since: Annotated[datetime, Field(description="Since when, by the worker's clock.")]
+    details: Annotated[dict[str, str | int | float], Field(description="Figures, by name.")] = (
+        Field(default_factory=dict)
+    )
+
+
+AlertData: TypeAlias = DriftData | SilenceData | HealthData
+"""One revision of one alert."""
 
 
 class AlertEnvelope(_Part):
@@ -229,7 +347,7 @@ class AlertEnvelope(_Part):
         Literal["io.driftline.alert.firing", "io.driftline.alert.resolved"],
         Field(description="What happened."),
     ]
-    subject: Annotated[str, Field(description="instance/signal")]
+    subject: Annotated[str, Field(description="instance/signal, or signal alone")]
     time: Annotated[datetime, Field(description="`data.seen_at`, or `data.at` where that is null.")]
     datacontenttype: Annotated[Literal["application/json"], Field(description="Of data.")]
-    data: Annotated[AlertData, Field(description="The alert.")]
+    data: Annotated[AlertData, Field(discriminator="kind", description="The alert.")]

@@ -9,12 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from driftline.alerts.alert import Status
+from driftline.alerts.schema import DriftData
 from driftline.cli.common import plain
 from driftline.cli.wording import count, figure, many, span, when
 from driftline.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from rich.console import RenderableType
 
@@ -40,9 +42,9 @@ def alert_table(alerts: Iterable[AlertHistory]) -> Table:
             plain(data.alert_id[:SHORT_ID]),
             _status(data),
             _severity(data),
-            plain(data.instance),
+            plain(data.instance or "-"),
             plain(data.signal),
-            when(data.evidence.change_at),
+            when(_since(data)),
             str(data.revision),
             plain(data.summary),
         )
@@ -54,36 +56,34 @@ def alert_line(data: AlertData) -> Text:
     text = Text.assemble(
         when(data.seen_at or data.at), "  ", _status(data), "  ", _severity(data), "  "
     )
-    text.append_text(plain(f"{data.instance}  {data.summary}"))
-    text.append_text(
-        Text("\n    ").append_text(
-            plain(
-                f"alert {data.alert_id} revision {data.revision}, set off by"
-                f" {_record(data)} at {when(data.trigger.at)}"
-            )
-        )
-    )
-    return text
+    text.append_text(plain(f"{data.instance or data.deployment}  {data.summary}"))
+    where = f"alert {data.alert_id} revision {data.revision}"
+    if isinstance(data, DriftData):
+        where += f", set off by {_record(data)} at {when(data.trigger.at)}"
+    return text.append_text(Text("\n    ").append_text(plain(where)))
 
 
 def alert_page(alert: AlertHistory) -> RenderableType:
     """All there is to say of one alert."""
     data = alert.latest.data
+    about = "/".join(part for part in (data.instance, data.signal) if part)
     parts: list[RenderableType] = [
-        Text.assemble(_status(data), "  ", _severity(data), "  ").append_text(
-            plain(f"{data.instance}/{data.signal}")
-        ),
+        Text.assemble(_status(data), "  ", _severity(data), "  ").append_text(plain(about)),
         plain(data.summary),
         Text(),
         _facts(data),
-        Text(),
-        _evidence(data),
     ]
-    if data.moved_with:
-        parts += [Text(), Text("moved with it", style="bold"), _moved(data)]
-    parts += [Text(), Text("detectors", style="bold"), _detectors(data)]
+    if isinstance(data, DriftData):
+        parts += [Text(), _evidence(data)]
+        if data.moved_with:
+            parts += [Text(), Text("moved with it", style="bold"), _moved(data)]
+        parts += [Text(), Text("detectors", style="bold"), _detectors(data)]
     parts += [Text(), Text("revisions", style="bold"), _revisions(alert)]
     return Group(*parts)
+
+
+def _since(data: AlertData) -> datetime:
+    return data.evidence.change_at if isinstance(data, DriftData) else data.since
 
 
 def _status(data: AlertData) -> Text:
@@ -96,7 +96,7 @@ def _severity(data: AlertData) -> Text:
     return Text(data.severity.value, style=_STYLES[data.severity])
 
 
-def _record(data: AlertData) -> str:
+def _record(data: DriftData) -> str:
     one = data.trigger
     return f"{one.topic}/{one.partition} offset {one.offset} (id {one.id})"
 
@@ -105,19 +105,11 @@ def _facts(data: AlertData) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
-    evidence, trigger = data.evidence, data.trigger
     facts = {
         "alert": f"{data.alert_id}, revision {data.revision}",
-        "moment of change": f"about {when(evidence.change_at)}",
-        "direction": evidence.direction.value,
-        "change": _change(data),
-        "set off by": f"{_record(data)} at {when(trigger.at)}",
-        "detector": f"{trigger.detector}, after {count(trigger.values_seen)} values",
-        "indicator": data.indicator,
-        "slice": data.slice or "",
-        "alarms": count(data.alarms),
-        "model versions": ", ".join(data.model_versions),
-        "labels": _labels(data),
+        **(_drift_facts(data) if isinstance(data, DriftData) else {"since": when(data.since)}),
+        "owner": data.owner or "",
+        "tags": ", ".join(data.tags),
         "decided": when(data.at),
         "seen": when(data.seen_at),
         "deployment": data.deployment,
@@ -128,7 +120,23 @@ def _facts(data: AlertData) -> Table:
     return grid
 
 
-def _change(data: AlertData) -> str:
+def _drift_facts(data: DriftData) -> dict[str, str]:
+    evidence, trigger = data.evidence, data.trigger
+    return {
+        "moment of change": f"about {when(evidence.change_at)}",
+        "direction": evidence.direction.value,
+        "change": _change(data),
+        "set off by": f"{_record(data)} at {when(trigger.at)}",
+        "detector": f"{trigger.detector}, after {count(trigger.values_seen)} values",
+        "indicator": data.indicator,
+        "slice": data.slice or "",
+        "alarms": count(data.alarms),
+        "model versions": ", ".join(data.model_versions),
+        "labels": _labels(data),
+    }
+
+
+def _change(data: DriftData) -> str:
     evidence = data.evidence
     relative = evidence.relative_change
     shares = [] if relative is None else [f"{relative:+.0%}"]
@@ -139,7 +147,7 @@ def _change(data: AlertData) -> str:
     return f"{absolute} ({', '.join(shares)})" if shares else absolute
 
 
-def _labels(data: AlertData) -> str:
+def _labels(data: DriftData) -> str:
     labels = data.labels
     if labels is None:
         return ""
@@ -149,7 +157,7 @@ def _labels(data: AlertData) -> str:
     return f"{count(labels.joined)} joined{share}, {count(labels.waiting)} waiting{after}"
 
 
-def _evidence(data: AlertData) -> Table:
+def _evidence(data: DriftData) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("", "mean", "sd", "values", "from", "to"):
         table.add_column(name, no_wrap=True)
@@ -165,7 +173,7 @@ def _sample(sample: SampleData) -> tuple[str, str, str]:
     return figure(sample.mean), figure(sample.sd), count(sample.count)
 
 
-def _moved(data: AlertData) -> Table:
+def _moved(data: DriftData) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("signal", "before", "after", "effect"):
         table.add_column(name, no_wrap=True)
@@ -176,7 +184,7 @@ def _moved(data: AlertData) -> Table:
     return table
 
 
-def _detectors(data: AlertData) -> Table:
+def _detectors(data: DriftData) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("profile", "kind", "alarms", "values seen", "parameters"):
         table.add_column(name, overflow="fold")
@@ -204,7 +212,7 @@ def _revisions(alert: AlertHistory) -> Table:
             when(data.at),
             when(data.seen_at),
             _status(data),
-            count(data.alarms),
+            count(data.alarms) if isinstance(data, DriftData) else "",
             plain(data.summary),
         )
     return table

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftline.alerts.alert import Status
+from driftline.alerts.schema import DriftData
 from driftline.app.alert_log import AlertLog
 from driftline.app.reading_topics import follow_topic, read_ranges
 from driftline.model import to_micros
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import timedelta
 
-    from driftline.alerts.schema import AlertData
     from driftline.app.connections import Connections
     from driftline.model import Micros
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class SeenAlert:
     """One revision of an alert, as it was read from the topic."""
 
-    data: AlertData
+    data: DriftData
     told_at: Micros
     """The event time at which it was told: for a signal that needs the truth, when that came."""
     seconds: float | None
@@ -50,7 +50,7 @@ class AlertFeed:
         """Records read so far; more than alerts, if one came twice."""
 
     async def follow(self) -> AsyncIterator[SeenAlert]:
-        """Every alert event, as it comes.
+        """Every event of a drift alert, as it comes.
 
         Raises:
             UnavailableError: Kafka does not answer.
@@ -59,7 +59,7 @@ class AlertFeed:
         async for record in follow_topic(self._connections, self._topic, since="beginning"):
             read_at = time.time()
             event = log.take(record)
-            if event is not None:
+            if event is not None and isinstance(event.data, DriftData):
                 yield await self._seen(event.data, read_at)
             self.read += 1
 
@@ -73,7 +73,7 @@ class AlertFeed:
         bounds = await admin.bounds([TopicPartition(self._topic, number) for number in numbers])
         return sum(end - first for first, end in bounds.values())
 
-    async def _seen(self, data: AlertData, read_at: float) -> SeenAlert:
+    async def _seen(self, data: DriftData, read_at: float) -> SeenAlert:
         told_at = data.at if data.labels is None else data.at + self._label_delay
         seconds = None
         if data.revision == 1 and data.at == data.trigger.at:
@@ -82,7 +82,7 @@ class AlertFeed:
         return SeenAlert(data, to_micros(told_at), seconds)
 
 
-async def _stamp(connections: Connections, data: AlertData) -> int | None:
+async def _stamp(connections: Connections, data: DriftData) -> int | None:
     """The time that Kafka has for the trigger, in milliseconds; None if it is gone already."""
     trigger = data.trigger
     place = TopicPartition(trigger.topic, trigger.partition)

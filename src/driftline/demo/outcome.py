@@ -12,7 +12,7 @@ from driftline.alerts.summary import subject
 from driftline.model import SECOND, Micros, Severity, iso
 
 if TYPE_CHECKING:
-    from driftline.alerts.schema import AlertData
+    from driftline.alerts.schema import DriftData
     from driftline.app.status.report import StreamStatus
     from driftline.demo.alerts import SeenAlert
     from driftline.demo.series import Series
@@ -68,7 +68,7 @@ class Outcome:
         opened = [alert for alert in self.alerts if alert.opens]
         return tuple(sorted(opened, key=lambda alert: alert.told_at))
 
-    def latest(self, alert: SeenAlert) -> AlertData:
+    def latest(self, alert: SeenAlert) -> DriftData:
         """The newest revision of the same alert."""
         return next(
             one.data for one in reversed(self.alerts) if one.data.alert_id == alert.data.alert_id

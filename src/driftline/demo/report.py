@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from driftline.alerts.schema import AlertData
+    from driftline.alerts.schema import DriftData
     from driftline.demo.alerts import SeenAlert
     from driftline.demo.outcome import Lead, Outcome
     from driftline.demo.series import Series
@@ -72,7 +72,7 @@ def _reasons(alert: SeenAlert) -> Iterator[tuple[str, str]]:
     yield "told", told
 
 
-def _moved(data: AlertData) -> Iterator[str]:
+def _moved(data: DriftData) -> Iterator[str]:
     for moved in data.moved_with[:SIGNALS_MOVED]:
         size = f" ({moved.effect_size:+.2f} sd)" if moved.effect_size is not None else ""
         kind = SignalKind.CATEGORICAL if moved.indicator else SignalKind.UNBOUNDED
@@ -104,7 +104,7 @@ def summary_table(outcome: Outcome) -> Table:
     return table
 
 
-def _levels(data: AlertData) -> str:
+def _levels(data: DriftData) -> str:
     means = [data.evidence.before.mean, data.evidence.after.mean]
     before, after = levels(means, data.signal, data.signal_kind)
     return f"{before} -> {after}"
