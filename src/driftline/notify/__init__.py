@@ -1,0 +1,1 @@
+"""From alert events to people: routes, silences, subscriptions, deliveries and receivers."""
