@@ -214,11 +214,16 @@ class Instance:
             if isinstance(one, Series):
                 self._windows.add(signal, one.values, one.times)
 
-    def on_time(self, watermark: Micros) -> None:
-        """Event time has come this far: let expire what is due, close windows."""
+    def on_time(self, watermark: Micros, seen_at: Micros | None) -> Effects:
+        """Event time has come this far: let expire what is due, close windows.
+
+        `seen_at` is the clock of the reader that reported it.
+        """
+        effects = Effects()
         self._join.on_time(watermark - self._lateness)
         self._windows.advance(watermark)
         self.pending_rows += 1
+        return effects
 
     # -- what changes the declaration --
 

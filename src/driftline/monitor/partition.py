@@ -129,7 +129,7 @@ class PartitionMonitor:
             case Rows():
                 return self._on_rows(offset, message, found)
             case Progress():
-                self._on_progress(offset, message)
+                return self._on_progress(offset, message)
             case Command(kind=CommandKind.DECLARE):
                 return self._on_declare(offset, message)
             case Command(kind=CommandKind.FORGET):
@@ -189,14 +189,16 @@ class PartitionMonitor:
         monitor.instances[key] = instance
         return instance
 
-    def _on_progress(self, offset: int, progress: Progress) -> None:
+    def _on_progress(self, offset: int, progress: Progress) -> Effects:
+        effects = Effects()
         for passage in progress.passages:
             monitor = self._streams.get(passage.stream)
             if monitor is None:
                 continue
             monitor.books.on_progress(progress, passage)
             if monitor.clock.on_progress(progress, passage):
-                monitor.on_time(offset)
+                effects.add(monitor.on_time(offset, progress.seen_at))
+        return effects
 
     def _on_declare(self, offset: int, command: Command) -> Effects:
         """From here on the command's declaration holds; an instance keeps what still applies.

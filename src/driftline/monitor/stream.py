@@ -9,6 +9,7 @@ import numpy as np
 from driftline.clocks import StreamClock
 from driftline.model import InstanceKey, Role
 from driftline.monitor.books import Books
+from driftline.monitor.effects import Effects
 from driftline.monitor.instance import NEVER
 from driftline.monitor.partition_state import StreamState
 
@@ -61,15 +62,17 @@ class StreamMonitor:
             self.passed[name] = (rows.source.incarnation, following)
         return since
 
-    def on_time(self, offset: int) -> None:
+    def on_time(self, offset: int, seen_at: Micros | None) -> Effects:
         """The watermark rose: tell those instances that have something to do by now."""
+        effects = Effects()
         watermark = self.clock.watermark
         if watermark < self.deadline:
-            return
+            return effects
         for instance in self.instances.values():
             if instance.deadline <= watermark and not is_past(instance, offset):
-                instance.on_time(watermark)
+                effects.add(instance.on_time(watermark, seen_at))
         self.find_deadline()
+        return effects
 
     def find_deadline(self) -> None:
         """Look at all instances for the one that is due first."""
