@@ -141,6 +141,10 @@ class RouteSpec(Spec):
     """How often an alert that fires, unacknowledged, is told again. None: never."""
     hours: HoursSpec | None = None
     send_resolved: Flag = True
+    hold_back_caused: Flag | None = None
+    """Whether alerts wait while broken data or lag is their likely cause. None: as in common."""
+    retrain: Flag = False
+    """Whether requests for a retraining go to these receivers too; they have to be webhooks."""
 
 
 class AlertingSpec(Spec):
@@ -152,5 +156,9 @@ class AlertingSpec(Spec):
     """The ceiling of notifications an hour, of each receiver that declares none."""
     hold_back_caused: Flag = True
     """Whether alerts are held back while broken data or lag is their likely cause."""
+    give_up_after: Annotated[Duration, between("1m", "30d")] = timedelta(days=1)
+    """How long a notification that does not arrive is tried again."""
+    retrain_cooldown: Annotated[Duration, between("0s", "365d")] = timedelta(days=1)
+    """How long after a request for a retraining no other one is made for the same instance."""
     base_url: Line | None = None
     """Where people reach driftline's pages: links in notifications begin with it."""
