@@ -14,8 +14,8 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from support.kafka_broker import NEWEST, KafkaBroker
 from support.redis_server import RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
     from chaos.faults import Fault
 
@@ -50,9 +50,25 @@ def running_servers(directory: Path, version: str = NEWEST[-1]) -> Iterator[Serv
 
 async def run(fault: Fault, seed: int, servers: Servers, directory: Path) -> Round:
     """One round; raises AssertionError with what did not hold."""
-    return await run_round(
-        fault.name, fault.inflict, seed, servers, directory, on_state_lost=fault.on_state_lost
-    )
+    async with _redis_of(fault, servers, directory) as used:
+        return await run_round(
+            fault.name, fault.inflict, seed, used, directory, on_state_lost=fault.on_state_lost
+        )
+
+
+@asynccontextmanager
+async def _redis_of(fault: Fault, servers: Servers, directory: Path) -> AsyncIterator[Servers]:
+    """The servers of a round: with a Redis of its own where that is what fails."""
+    if not fault.own_redis:
+        yield servers
+        return
+    home = Path(tempfile.mkdtemp(prefix=f"{fault.name}-", dir=directory))
+    own = RedisServer(home)
+    await asyncio.to_thread(own.start)
+    try:
+        yield replace(servers, redis=own, redis_directory=home)
+    finally:
+        await asyncio.to_thread(own.kill)
 
 
 @dataclass

@@ -20,6 +20,9 @@ from confluent_kafka.admin import NewPartitions, NewTopic
 
 from chaos.oracle import Expectation, read_topic
 from driftline.crashpoints import VARIABLE, CrashPoint
+from driftline.transport.address import KafkaAddress
+from driftline.transport.batches import TopicPartition as Place
+from driftline.transport.topics import TopicAdmin
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,8 +40,12 @@ class Fault:
     inflict: Callable[[Round], Awaitable[None]]
     weight: int = 1
     """How often it is drawn, against the others."""
+    own_redis: bool = False
+    """It is inflicted on Redis: the round has one of its own."""
     alone: bool = False
-    """It is inflicted on a server: no other round may run beside it."""
+    """It is inflicted on the broker: no other round may run beside it."""
+    long: bool = False
+    """It takes more than a minute: left out of the short run."""
     on_state_lost: str = "refuse"
 
 
@@ -152,7 +159,7 @@ async def redis_emptied_and_restored(one: Round) -> None:
     """State is lost: the worker refuses to go on, until the state is restored."""
     worker = await one.start_worker()
     feeding = asyncio.create_task(one.feed(pause=0.3))
-    await one.wait(1.0, 1.5)
+    await _committed(one)
     copy = await _copy_redis(one)
     async with redis.asyncio.Redis.from_url(one.servers.redis.url) as client:
         await client.flushall()
@@ -167,7 +174,7 @@ async def redis_emptied(one: Round) -> None:
     """State is lost, and the declaration says to start afresh: loudly, and consistently."""
     worker = await one.start_worker()
     await one.feed(5)
-    await one.wait(0.5, 1.0)
+    await _committed(one)
     async with redis.asyncio.Redis.from_url(one.servers.redis.url) as client:
         await client.flushall()
     await worker.wait_said("state_lost", seconds=30)
@@ -212,6 +219,22 @@ async def redis_paused(one: Round) -> None:
     async with redis.asyncio.Redis.from_url(one.servers.redis.url) as client:
         await client.client_pause(one.rng.randint(500, 4_000))
     await feeding
+
+
+async def _committed(one: Round) -> None:
+    """Return once the group has told Kafka of the log: before, an empty Redis has lost nothing."""
+    group, topic = f"{one.deployment.settings.name}.monitor", one.deployment.settings.events_topic
+    admin = TopicAdmin(KafkaAddress(one.servers.kafka.bootstrap))
+    partitions = [
+        Place(topic, number) for number in range(one.deployment.settings.topics.events_partitions)
+    ]
+    deadline = time.monotonic() + 40
+    while True:
+        committed = await admin.committed(group, partitions)
+        if all(committed.get(tp) for tp in partitions):
+            return
+        assert time.monotonic() < deadline, "nothing of the log was committed"
+        await asyncio.sleep(0.1)
 
 
 async def _start_redis(one: Round) -> None:
@@ -406,13 +429,13 @@ OTHERS: Final = (
     Fault("kill-of-two", kill_of_two, weight=10),
     Fault("three-come-and-go", three_come_and_go, weight=10),
     Fault("zombie", zombie, weight=12),
-    Fault("redis-killed", redis_killed, weight=8, alone=True),
-    Fault("redis-set-back", redis_set_back, weight=10, alone=True),
-    Fault("redis-emptied-and-restored", redis_emptied_and_restored, weight=2, alone=True),
-    Fault("redis-emptied", redis_emptied, weight=2, alone=True, on_state_lost="restart"),
-    Fault("redis-full", redis_full, weight=2, alone=True),
-    Fault("redis-read-only", redis_read_only, weight=2, alone=True),
-    Fault("redis-paused", redis_paused, weight=3, alone=True),
+    Fault("redis-killed", redis_killed, weight=8, own_redis=True),
+    Fault("redis-set-back", redis_set_back, weight=10, own_redis=True),
+    Fault("redis-emptied-and-restored", redis_emptied_and_restored, weight=2, own_redis=True),
+    Fault("redis-emptied", redis_emptied, weight=2, own_redis=True, on_state_lost="restart"),
+    Fault("redis-full", redis_full, weight=2, own_redis=True),
+    Fault("redis-read-only", redis_read_only, weight=2, own_redis=True),
+    Fault("redis-paused", redis_paused, weight=3, own_redis=True),
     Fault("broker-killed", broker_killed, weight=8, alone=True),
     Fault("broker-paused", broker_paused, weight=4, alone=True),
     Fault("partition-added", partition_added, weight=1),
