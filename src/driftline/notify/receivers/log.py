@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -19,8 +19,9 @@ log = structlog.get_logger(__name__)
 class LogReceiver:
     """One line for each alert. It never fails."""
 
-    takes_groups: Final = True
-    keep_alive: Final[timedelta | None] = None
+    def __init__(self) -> None:
+        self.takes_groups = True
+        self.keep_alive: timedelta | None = None
 
     async def send(self, notification: Notification) -> Receipt:
         """Write its lines."""
