@@ -1,39 +1,58 @@
 """Who is told of alerts, how, and when: config/alerting.yaml."""
 
+import re
 from collections.abc import Mapping
 from datetime import time, timedelta
 from enum import StrEnum
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Discriminator, Field
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from driftline.config.conflicts import find_conflicts
 from driftline.config.credentials import Secret
 from driftline.config.durations import Duration, between
-from driftline.config.spec import Flag, Line, Spec, Whole
+from driftline.config.hours import TimeOfDay, Timezone
+from driftline.config.patterns import Patterns, as_list, match_any
+from driftline.config.spec import Flag, Line, Spec, Whole, refuse, refuse_all
+from driftline.config.urls import Url, check_url
+from driftline.model import Severity
 
 ALERTING_FILE: Final = "config/alerting.yaml"
+SUBSCRIPTION: Final = "subscription:"
+"""Begins the name of the receiver that a subscription is; its id follows."""
+KINDS: Final = ("drift", "silence", "health")
+"""The kinds of alerts, as the events name them."""
 
 
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+def _one_of(names: tuple[str, ...]) -> AfterValidator:
+    def check(patterns: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(any(match_any([pattern], name) for name in names) for pattern in patterns):
+            refuse(f"should be one or several of {', '.join(names)}")
+        return patterns
+
+    return AfterValidator(check)
 
 
-Patterns: TypeAlias = Annotated[
-    tuple[Line, ...], BeforeValidator(_as_list), Field(min_length=1, max_length=100)
-]
-"""One or several names; `*` and `?` stand for any characters and any one."""
+def _of_streams(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"[a-z0-9._*?-]+", pattern) for pattern in patterns):
+        refuse("matches no stream: names hold a-z, 0-9, '.', '_' and '-'; * and ? stand for others")
+    return patterns
 
 
 class Matchers(Spec):
-    """Which alerts are meant: all keys must match, each by any of its patterns."""
+    """Which alerts are meant: all keys must match, each by any of its patterns.
 
-    stream: Patterns | None = None
+    An alert that has no such thing, as a stream without an owner, is not matched by `*` either.
+    """
+
+    stream: Annotated[Patterns, AfterValidator(_of_streams)] | None = None
     instance: Patterns | None = None
     signal: Patterns | None = None
-    severity: Patterns | None = None
-    kind: Patterns | None = None
+    severity: Annotated[Patterns, _one_of(tuple(Severity))] | None = None
+    kind: Annotated[Patterns, _one_of(KINDS)] | None = None
     owner: Patterns | None = None
     tag: Patterns | None = None
+    """Any of the stream's tags."""
 
 
 class ReceiverCommon(Spec):
@@ -61,21 +80,44 @@ class SlackWebhookSpec(ReceiverCommon):
     """The webhook's URL: who knows it may post."""
 
 
+def _channel(channel: str) -> str:
+    if re.fullmatch("[A-Z0-9]{3,50}", channel) is None:
+        refuse("should be the channel's id, such as C012AB3CD, not its name")
+    return channel
+
+
+def _directory(url: str) -> str:
+    if not url.endswith("/"):
+        refuse("should end with /")
+    return url
+
+
 class SlackBotSpec(ReceiverCommon):
     """A Slack app's bot: a thread per alert, whose first message is kept up to date."""
 
     kind: Literal["slack-bot"]
     token: Secret
-    channel: Line
+    channel: Annotated[Line, AfterValidator(_channel)]
     """The channel's id."""
-    api_url: Line = "https://slack.com/api/"
+    api_url: Annotated[Url, AfterValidator(_directory)] = "https://slack.com/api/"
+
+
+def _webhook(url: str) -> str:
+    check_url(url)
+    if url.startswith("https://hooks.slack.com/"):
+        refuse("who knows a Slack webhook's URL may post: kind: slack-webhook, with {env: NAME}")
+    return url
 
 
 class WebhookSpec(ReceiverCommon):
     """Any HTTP endpoint: gets the CloudEvent, signed as Standard Webhooks has it."""
 
     kind: Literal["webhook"]
-    url: Secret | Line
+    url: Annotated[
+        Annotated[Line, AfterValidator(_webhook), Tag("url")] | Annotated[Secret, Tag("secret")],
+        Discriminator(lambda value: "url" if isinstance(value, str) else "secret"),
+    ]
+    """Or where it is, if it is a secret: {env: NAME} or {file: PATH}."""
     secret: Secret | None = None
     """`whsec_` and base64; None: not signed."""
 
@@ -85,17 +127,24 @@ class PagerDutySpec(ReceiverCommon):
 
     kind: Literal["pagerduty"]
     routing_key: Secret
-    url: Line = "https://events.pagerduty.com/v2/enqueue"
+    url: Url = "https://events.pagerduty.com/v2/enqueue"
 
 
 class AlertmanagerSpec(ReceiverCommon):
     """A Prometheus Alertmanager, by its API v2."""
 
     kind: Literal["alertmanager"]
-    url: Line
+    url: Url
     """Such as http://alertmanager:9093."""
     username: Line | None = None
     password: Secret | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            missing = "username" if self.username is None else "password"
+            refuse_all([(missing, "is required: user and password go together")])
+        return self
 
 
 ReceiverSpec: TypeAlias = Annotated[
@@ -119,12 +168,17 @@ class Day(StrEnum):
 class HoursSpec(Spec):
     """When people may be told; outside of it notifications wait for the next time within."""
 
-    days: Annotated[tuple[Day, ...], Field(min_length=1)] = tuple(Day)
-    begin: time = time(0, 0)
-    end: time = time(0, 0)
+    days: Annotated[tuple[Day, ...], BeforeValidator(as_list), Field(min_length=1)] = tuple(Day)
+    begin: TimeOfDay = time(0, 0)
+    end: TimeOfDay = time(0, 0)
     """Not included; 00:00 is the day's end. One before `begin` is on the next day."""
-    timezone: Line = "UTC"
-    """An IANA name."""
+    timezone: Timezone = "UTC"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.begin == self.end != time(0, 0):
+            refuse_all([("end", "should not be `begin`; leave out both for the whole day")])
+        return self
 
 
 class RouteSpec(Spec):
@@ -132,7 +186,7 @@ class RouteSpec(Spec):
 
     match: Matchers = Matchers()
     receivers: Annotated[
-        tuple[Line, ...], BeforeValidator(_as_list), Field(min_length=1, max_length=20)
+        tuple[Line, ...], BeforeValidator(as_list), Field(min_length=1, max_length=20)
     ]
     continue_: Annotated[Flag, Field(alias="continue")] = False
     group_wait: Annotated[Duration, between("0s", "1d")] = timedelta(seconds=0)
@@ -145,6 +199,18 @@ class RouteSpec(Spec):
     """Whether alerts wait while broken data or lag is their likely cause. None: as in common."""
     retrain: Flag = False
     """Whether requests for a retraining go to these receivers too; they have to be webhooks."""
+
+
+class SubscriptionsSpec(Spec):
+    """What people and programs may subscribe to by themselves, through the API and the CLI."""
+
+    per_owner: Annotated[Whole, Field(ge=0, le=1_000)] = 20
+    """How many an owner may have."""
+    in_all: Annotated[Whole, Field(ge=0, le=10_000)] = 1_000
+    disable_after: Annotated[Whole, Field(ge=1, le=1_000)] = 5
+    """After so many notifications in a row that were given up, nothing more is sent."""
+    allow_private: Flag = False
+    """Whether targets may have private, loopback or link-local addresses, and be without TLS."""
 
 
 class AlertingSpec(Spec):
@@ -160,5 +226,11 @@ class AlertingSpec(Spec):
     """How long a notification that does not arrive is tried again."""
     retrain_cooldown: Annotated[Duration, between("0s", "365d")] = timedelta(days=1)
     """How long after a request for a retraining no other one is made for the same instance."""
-    base_url: Line | None = None
+    subscriptions: SubscriptionsSpec = SubscriptionsSpec()
+    base_url: Url | None = None
     """Where people reach driftline's pages: links in notifications begin with it."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        refuse_all(find_conflicts(self.model_dump(by_alias=True, exclude_none=True)))
+        return self

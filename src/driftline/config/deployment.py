@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from driftline.config.alerting import ALERTING_FILE, AlertingSpec
+from driftline.config.conflicts import find_conflicts
+from driftline.config.durations import format_duration, parse_duration
 from driftline.config.problems import find_problems, value_at
 from driftline.config.profiles import DETECTOR_SPEC, DetectorSpec, Profile
 from driftline.config.settings import Settings
-from driftline.config.streams import NAME_EXPECTED, StreamSpec, is_name
+from driftline.config.streams import EXPIRE_AFTER, NAME_EXPECTED, StreamSpec, is_name
 from driftline.config.watches import Watch, find_watches, resolve_watches
 from driftline.config.yaml import Document, read_yaml
 from driftline.errors import DeploymentError, Problem
@@ -76,6 +79,9 @@ def _write_watch(watch: Watch) -> dict[str, Any]:
         "kind": watch.kind.value,
         "severity": watch.severity.value,
         "direction": watch.direction.value,
+        "hold": format_duration(watch.hold),
+        "expire_after": format_duration(watch.expire_after),
+        "retrain": watch.retrain,
         "profiles": [
             {"name": one.name, "spec": one.spec.model_dump(mode="json")} for one in watch.profiles
         ],
@@ -93,6 +99,10 @@ def _read_watch(written: Mapping[str, Any]) -> Watch:
         profiles=profiles,
         severity=Severity(written["severity"]),
         direction=Direction(written["direction"]),
+        # A declaration that was stored before there were these means their defaults.
+        hold=parse_duration(written.get("hold", "0s")),
+        expire_after=parse_duration(written.get("expire_after", format_duration(EXPIRE_AFTER))),
+        retrain=written.get("retrain", False),
     )
 
 
@@ -104,13 +114,14 @@ class Deployment:
     settings: Settings = field(default_factory=Settings)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     streams: Mapping[str, Stream] = field(default_factory=dict)
+    alerting: AlertingSpec = field(default_factory=AlertingSpec)
 
     @property
     def digest(self) -> str:
         """Changes when, and only when, a stream's declaration or a profile that it uses changes.
 
-        Comments, the order of files, unused profiles and settings such as addresses do not count; a
-        stream's description does.
+        Comments, the order of files, unused profiles, settings such as addresses, and who is told
+        of alerts do not count; a stream's description does.
         """
         whole = [self.streams[name].to_json() for name in sorted(self.streams)]
         text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -118,10 +129,10 @@ class Deployment:
 
 
 def load_deployment(directory: Path) -> Deployment:
-    """Read `streams/`, `detectors/` and `config/driftline.yaml` below a directory.
+    """Read `streams/`, `detectors/` and the two files of `config/` below a directory.
 
     Files whose name does not end in .yaml, or begins with a dot, are left alone. A missing
-    config/driftline.yaml means its defaults.
+    config/driftline.yaml or config/alerting.yaml means its defaults.
 
     Raises:
         DeploymentError: with every problem of all files.
@@ -142,24 +153,29 @@ class _Loading:
     def deployment(self) -> Deployment:
         if not self.directory.is_dir():
             raise DeploymentError([Problem(str(self.directory), "", "should be a directory")])
+        alerting = self._alerting()
         settings = self._settings()
         profiles = self._profiles()
         streams = self._streams(settings or Settings(), profiles)
-        if self.problems or settings is None:
+        if self.problems or settings is None or alerting is None:
             raise DeploymentError(self.problems)
         known = {name: profile for name, profile in profiles.items() if profile is not None}
-        return Deployment(self.directory, settings, known, streams)
+        return Deployment(self.directory, settings, known, streams, alerting)
 
     def _settings(self) -> Settings | None:
-        if not (self.directory / SETTINGS_FILE).exists():
-            return Settings()
-        document = self._read(SETTINGS_FILE)
+        document = self._read_optional(SETTINGS_FILE)
         if document is None:
             return None
-        # A file in which everything is commented out is one of defaults.
-        data = {} if document.data is None else document.data
+        return self._validated(TypeAdapter(Settings), Settings, document)
+
+    def _alerting(self) -> AlertingSpec | None:
+        document = self._read_optional(ALERTING_FILE)
+        if document is None:
+            return None
+        # Not tried by the model where anything else is wrong.
+        data = document.data if isinstance(document.data, dict) else {}
         return self._validated(
-            TypeAdapter(Settings), Settings, Document(document.file, data, document.lines)
+            TypeAdapter(AlertingSpec), AlertingSpec, document, found=find_conflicts(data)
         )
 
     def _profiles(self) -> dict[str, Profile | None]:
@@ -228,6 +244,15 @@ class _Loading:
             elif path.suffix == ".yaml":
                 self.problems.append(Problem(file, "", NAME_EXPECTED))
 
+    def _read_optional(self, file: str) -> Document | None:
+        """The file; one that is not there, or in which all is commented out, is one of defaults."""
+        if not (self.directory / file).exists():
+            return Document(file, {})
+        document = self._read(file)
+        if document is None or document.data is not None:
+            return document
+        return Document(file, {}, document.lines)
+
     def _read(self, file: str) -> Document | None:
         try:
             return read_yaml(self.directory / file, file)
@@ -236,8 +261,14 @@ class _Loading:
             return None
 
     def _validated(
-        self, adapter: TypeAdapter[_Value], model: Any, document: Document
+        self,
+        adapter: TypeAdapter[_Value],
+        model: Any,
+        document: Document,
+        *,
+        found: Sequence[Found] = (),
     ) -> _Value | None:
+        """What the file declares; None if it is wrong. `found` is known to be wrong beforehand."""
         if not isinstance(document.data, dict):
             what = "is empty" if document.data is None else "holds no mapping"
             self.problems.append(
@@ -247,8 +278,9 @@ class _Loading:
         try:
             return adapter.validate_python(document.data)
         except ValidationError as error:
-            found = find_problems(error, model, document.data)
-            self._note(document, found + _hidden(error, adapter, model, document.data))
+            told = find_problems(error, model, document.data)
+            told += _hidden(error, adapter, model, document.data)
+            self._note(document, dict.fromkeys([*told, *found]))
             return None
 
     def _note(self, document: Document, found: Iterable[tuple[Sequence[str | int], str]]) -> None:

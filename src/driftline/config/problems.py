@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -22,6 +22,9 @@ Found: TypeAlias = "tuple[Key, str]"
 
 _ECHOES: Final = frozenset({"default_factory_not_called"})
 """Errors that only follow from another one."""
+
+_TAGS: Final = frozenset({"union_tag_not_found", "union_tag_invalid"})
+"""Nothing, or nothing that is known, says of which kind the part of a declaration is."""
 
 _TEXTS: Final = {
     "missing": "is required",
@@ -58,9 +61,12 @@ def _find(error: ValidationError, model: Any, data: Data) -> Iterator[Found]:
             continue
         if details["type"] == PROBLEMS:
             for relative, message in details["ctx"]["found"]:
-                yield (*key, *relative.split(".")), message
+                parts = relative.split(".") if isinstance(relative, str) else relative
+                yield (*key, *parts), message
         elif details["type"] == "extra_forbidden":
             yield key, _unknown(key, model, data)
+        elif details["type"] in _TAGS:
+            yield (*key, "kind"), _say_kind(details, (*key, "kind"), data)
         else:
             yield key, _say(details, key, data)
 
@@ -103,6 +109,12 @@ def _say(details: ErrorDetails, key: Key, data: Data) -> str:
         return str(context["error"])
     text = _TEXTS.get(kind)
     return details["msg"] if text is None else text.format_map(context)
+
+
+def _say_kind(details: ErrorDetails, key: Key, data: Data) -> str:
+    if details["type"] == "union_tag_not_found":
+        return "is required"
+    return _choose(str(details["ctx"]["expected_tags"]), value_at(key, data))
 
 
 def _choose(expected: str, given: Data) -> str:
@@ -156,4 +168,6 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
     """The values of `kind` that choose this model; none if nothing or any other value does."""
     field = model.model_fields.get("kind")
-    return () if field is None else get_args(field.annotation)
+    if field is None or get_origin(field.annotation) is not Literal:
+        return ()
+    return get_args(field.annotation)

@@ -3,6 +3,7 @@
 They are frozen models that refuse unknown keys and never print what was given.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Final, NoReturn, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
@@ -31,10 +32,10 @@ def refuse(message: str) -> NoReturn:
     raise wrong(message)
 
 
-def refuse_all(found: list[tuple[str, str]]) -> None:
+def refuse_all(found: Sequence[tuple[str | tuple[str | int, ...], str]]) -> None:
     """Raise one error that carries every (key, message) found, or do nothing if there is none.
 
-    Keys are relative to the model whose rule it is.
+    Keys are relative to the model whose rule it is: dotted, or with their parts in a tuple.
     """
     if found:
         text = "; ".join(f"{key}: {message}" for key, message in found)
