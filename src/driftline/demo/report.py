@@ -9,10 +9,10 @@ from rich.text import Text
 
 from driftline.alerts.alert import Status
 from driftline.alerts.summary import levels, subject
-from driftline.demo.charts import draw
 from driftline.demo.outcome import RATE, name_of
 from driftline.logs import printable
 from driftline.model import SECOND, Severity, SignalKind, to_datetime, to_micros
+from driftline.notify.charts import draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

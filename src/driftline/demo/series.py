@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from driftline.demo.charts import columns
+from driftline.notify.charts import columns
 from driftline.windows import Aggregate, WindowKey
 
 if TYPE_CHECKING:

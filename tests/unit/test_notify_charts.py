@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from driftline.demo.charts import BLOCKS, columns, draw
+from driftline.notify.charts import BLOCKS, columns, draw
 
 
 def test_a_bar_is_as_tall_as_its_value() -> None:
