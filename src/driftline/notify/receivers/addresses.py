@@ -1,0 +1,124 @@
+"""Where a request may go: every address is looked at, and the one looked at is the one used.
+
+A receiver's name may lead anywhere, and to somewhere else each time it is asked for. So whoever
+may declare a target could have the worker call what only the worker can reach: a metadata service,
+an administration page, a database. Addresses that are not public are therefore refused, unless the
+receiver's declaration allows them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from aiohttp import ThreadedResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+if TYPE_CHECKING:
+    from aiohttp import AddrInfoType
+
+_Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
+
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+"""Addresses that a gateway turns into the IPv4 address at their end (RFC 6052)."""
+
+
+class ForbiddenAddressError(OSError):
+    """A connection was to be made to an address that is not public."""
+
+
+def is_public(text: str) -> bool:
+    """Whether an IP address belongs to anybody out there; False for what is no address."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return all(
+        one.is_global and not (one.is_multicast or one.is_reserved or one.is_unspecified)
+        for one in (address, *_within(address))
+    )
+
+
+def _within(address: _Address) -> list[_Address]:
+    """The IPv4 addresses that an IPv6 address stands for."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return []
+    found: list[_Address | None] = [address.ipv4_mapped, address.sixtofour]
+    found += address.teredo or ()
+    if address in _NAT64:
+        found.append(ipaddress.IPv4Address(address.packed[-4:]))
+    return [one for one in found if one is not None]
+
+
+class AddressGuard(AbstractResolver):
+    """Resolves names for one request, and opens its sockets, to public addresses alone.
+
+    One that is not public is enough to refuse them all: a name with several would otherwise only
+    need patience.
+    """
+
+    def __init__(self, *, allow_private: bool, resolver: AbstractResolver | None = None) -> None:
+        self._allow_private = allow_private
+        self._resolver = resolver or ThreadedResolver()
+        self.refused = False
+        """Whether an address was refused."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """All addresses of the name.
+
+        Raises:
+            ForbiddenAddressError: one of them is not public.
+            OSError: it has none, or nobody could be asked.
+        """
+        found = await self._resolver.resolve(host, port, family)
+        for one in found:
+            self._check(one["host"])
+        return found
+
+    def open_socket(self, info: AddrInfoType) -> socket.socket:
+        """A socket for a connection to an address, which may never have been a name.
+
+        Raises:
+            ForbiddenAddressError: it is not public.
+        """
+        family, kind, protocol, _, address = info
+        self._check(str(address[0]))
+        return socket.socket(family, kind, protocol)
+
+    async def close(self) -> None:
+        """Let the resolver go."""
+        await self._resolver.close()
+
+    def _check(self, address: str) -> None:
+        if not self._allow_private and not is_public(address):
+            self.refused = True
+            raise ForbiddenAddressError
+
+
+def target(text: str, *, allow_private: bool) -> URL:
+    """A URL that a receiver may have.
+
+    Without TLS anybody on the way reads alerts and secrets: only to private addresses.
+
+    Raises:
+        ValueError: it may not; the text says why, and nothing of the URL.
+    """
+    try:
+        url = URL(text)
+        whole = bool(url.host) and bool(url.port)
+    except ValueError:
+        whole = False
+    if not whole or not text.isprintable() or " " in text:
+        message = "is no URL such as https://host/path"
+        raise ValueError(message) from None
+    if url.scheme not in {"http", "https"}:
+        message = "should begin with https://"
+        raise ValueError(message)
+    if url.scheme == "http" and not allow_private:
+        message = "should begin with https:// (http:// only with allow_private: true)"
+        raise ValueError(message)
+    return url
