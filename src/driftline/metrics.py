@@ -83,7 +83,7 @@ class Metrics:
         self.outcomes = self._counter(
             "outcomes_total",
             "Fates of predictions and labels: joined, early, duplicate, corrected, expired,"
-            " orphaned or evicted.",
+            " orphaned, evicted or late.",
             "stream",
             "outcome",
         )
@@ -128,6 +128,28 @@ class Metrics:
             "From reading the record that set an alert off to reading its event.",
             SECONDS,
             "stream",
+        )
+
+        # The API (`driftline web`).
+        self.web_requests = self._counter(
+            "web_requests_total",
+            "Requests to the API; status 499: the client went before the answer began.",
+            "method",
+            "route",
+            "status",
+        )
+        self.web_seconds = self._histogram(
+            "web_request_seconds",
+            "From a request's head to the end of its answer.",
+            SECONDS,
+            "method",
+            "route",
+        )
+        self.web_listeners = self._gauge(
+            "web_listeners", "Clients that follow the stream of alerts."
+        )
+        self.web_dropped = self._counter(
+            "web_dropped_listeners_total", "Clients sent away as they did not keep up."
         )
 
         # The checkpoint.

@@ -1,0 +1,86 @@
+"""The API as an ASGI application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from driftline.errors import DriftlineError, StateError, UnavailableError
+from driftline.web.cors import Cors
+from driftline.web.guard import Guard
+from driftline.web.openapi import DESCRIPTION, TITLE, VERSION, describe
+from driftline.web.problems import Kind, ProblemError, describe_error, kind_of, problem_response
+from driftline.web.routes import ROUTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from starlette.responses import Response
+
+    from driftline.web.services import Services
+
+RETRY_SECONDS = 2
+"""What a client is told to wait where a server is away."""
+
+
+def build_app(
+    services: Services, *, cors_origins: Collection[str] = (), body_limit: int = 65_536
+) -> FastAPI:
+    """The application; it starts nothing by itself."""
+    app = FastAPI(
+        title=TITLE,
+        version=VERSION,
+        description=DESCRIPTION,
+        openapi_url="/v1/openapi.json",
+        # Their pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_middleware(Guard, services=services, cors=Cors(cors_origins), body_limit=body_limit)
+    _handle_errors(app)
+    describe(app)
+    return app
+
+
+def _handle_errors(app: FastAPI) -> None:
+    app.add_exception_handler(ProblemError, _tell)
+    app.add_exception_handler(HTTPException, _tell_status)
+    app.add_exception_handler(RequestValidationError, _tell_invalid)
+    app.add_exception_handler(DriftlineError, _tell_driftline)
+
+
+async def _tell(request: Request, error: Any) -> Response:
+    return problem_response(error, request.state.request_id)
+
+
+async def _tell_status(request: Request, error: Any) -> Response:
+    """What Starlette refuses by itself: unknown paths and methods, bodies that do not parse."""
+    kind = kind_of(error.status_code)
+    detail = None if kind is Kind.NOT_FOUND else str(error.detail)
+    problem = ProblemError(kind, detail, headers=dict(error.headers or {}))
+    return problem_response(problem, request.state.request_id)
+
+
+async def _tell_invalid(request: Request, error: Any) -> Response:
+    wrong = tuple(describe_error(one) for one in error.errors()[:100])
+    problem = ProblemError(Kind.INVALID, errors=wrong)
+    return problem_response(problem, request.state.request_id)
+
+
+async def _tell_driftline(request: Request, error: Any) -> Response:
+    """What driftline says on purpose: a server is away, or what was asked for cannot be done."""
+    if isinstance(error, UnavailableError):
+        wait = {"Retry-After": str(RETRY_SECONDS)}
+        problem = ProblemError(Kind.UNAVAILABLE, str(error), headers=wait)
+    elif isinstance(error, StateError):
+        problem = ProblemError(Kind.INTERNAL, str(error))
+    else:
+        problem = ProblemError(Kind.CONFLICT, str(error))
+    return problem_response(problem, request.state.request_id)
