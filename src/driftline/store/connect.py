@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import structlog
@@ -12,10 +12,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
+from driftline.store.client import Client, Patience
 from driftline.store.redis_store import RedisStore
-
-if TYPE_CHECKING:
-    from driftline.store.client import Patience
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +64,14 @@ async def connect(
         await store.close()
         raise
     return store
+
+
+def build_client(address: RedisAddress, *, patience: Patience | None = None) -> Client:
+    """What sends single commands; nothing is asked of the server as yet.
+
+    Raises ValueError as `build_redis`.
+    """
+    return Client(build_redis(address), where=address.shown, patience=patience or Patience())
 
 
 def build_redis(address: RedisAddress) -> Redis:

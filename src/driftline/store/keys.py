@@ -12,6 +12,11 @@
     {<deployment>}:workers             set of workers' ids
     {<deployment>}:worker:<id>         what a worker said of itself; lives as long as its heartbeat
 
+    {<deployment>}:notify:silences     hash: id -> silence, as JSON
+    {<deployment>}:notify:subscriptions  hash: id -> subscription, as JSON
+    {<deployment>}:notify:<records>:owners, :revision  of these two: hash: owner -> how many; a text
+                                       that changes whenever one of them does
+
     {<deployment>:<instance>}:state    hash: offset, name, f:<field> for each part of the state
     {<deployment>:<instance>}:windows  hash: name -> blob
     {<deployment>:<instance>}:entries  hash: prediction id -> entry

@@ -32,5 +32,19 @@ COLLECT: Final = _load("instance", "collect")
 FORGET: Final = _load("instance", "forget")
 PARTITION: Final = _load("partition")
 CLAIM: Final = _load("claim")
+RECORD_ADD: Final = _load("record_add")
+RECORD_REPLACE: Final = _load("record_replace")
 
-ALL: Final = (APPLY, COMMIT, ROLL, LOAD, FETCH, COLLECT, FORGET, PARTITION, CLAIM)
+ALL: Final = (
+    APPLY,
+    COMMIT,
+    ROLL,
+    LOAD,
+    FETCH,
+    COLLECT,
+    FORGET,
+    PARTITION,
+    CLAIM,
+    RECORD_ADD,
+    RECORD_REPLACE,
+)
