@@ -43,6 +43,23 @@ class CrashPoint(StrEnum):
     """The batch may be committed; perhaps it is not yet."""
 
 
+class NotifyPoint(StrEnum):
+    """The same for an alert on its way to people, where a deployment declares receivers."""
+
+    ALERTS_FETCHED = "alerts-fetched"
+    """A batch of the alerts topic is in memory."""
+    RETRAIN_PUBLISHED = "retrain-published"
+    """A request for a retraining is on its topic; that it is there is not remembered."""
+    ALERT_JOBS_WRITTEN = "alert-jobs-written"
+    """Redis holds what receivers are to know; the batch is not acknowledged."""
+    NOTIFICATION_LEASED = "notification-leased"
+    """Redis knows that a notification is about to be sent."""
+    NOTIFICATION_SENT = "notification-sent"
+    """The receiver has it; nobody else knows. Whoever goes on sends it once more."""
+    NOTIFICATION_RECORDED = "notification-recorded"
+    """Redis knows that it has arrived."""
+
+
 def _asked(environ: str) -> tuple[str, int]:
     point, _, count = environ.partition(":")
     return point, int(count) if count.isdigit() else 1
@@ -51,7 +68,7 @@ def _asked(environ: str) -> tuple[str, int]:
 _point, _left = _asked(os.environ.get(VARIABLE, ""))
 
 
-def pass_point(point: CrashPoint) -> None:
+def pass_point(point: CrashPoint | NotifyPoint) -> None:
     """Die here, if this process was asked to."""
     global _left  # noqa: PLW0603 - counted per process, as the request is
     if point != _point:

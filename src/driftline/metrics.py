@@ -152,6 +152,25 @@ class Metrics:
             "web_dropped_listeners_total", "Clients sent away as they did not keep up."
         )
 
+        # Ways out.
+        self.notifications = self._counter(
+            "notifications_total",
+            "Notifications by outcome: delivered, failed (tried again), refused, revoked, expired or"
+            " undeclared (given up), muted, held_back or passed_over. A subscription's receiver is"
+            " `subscription`.",
+            "receiver",
+            "outcome",
+        )
+        self.notification_seconds = self._histogram(
+            "notification_seconds", "One attempt to send a notification.", SECONDS, "receiver"
+        )
+        self.notification_delay = self._histogram(
+            "notification_delay_seconds",
+            "From reading an alert event to its arrival at a receiver, waits included.",
+            SECONDS,
+            "receiver",
+        )
+
         # The checkpoint.
         self.checkpoints = self._counter(
             "checkpoints_total",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zlib
-
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from driftline.alerts.alert import Status
 from driftline.alerts.event import read_event
 from driftline.errors import StateError
 from driftline.notify.places import ASSIGN, Places, run_script
@@ -71,7 +71,7 @@ class Jobs:
         terms = {receiver: wanted.terms for receiver, wanted in job.wanted.items()}
         seen = b"%d " % data.revision + msgspec.msgpack.encode(Seen(data.revision, terms))
         # An alert that fires ends some day: until then it is known.
-        ended = all(not wanted.firing for wanted in job.wanted.values())
+        ended = data.status is not Status.FIRING
         keys = [self._places.seen(data.alert_id), self._places.stirred]
         pairs: list[str | bytes] = []
         for receiver, wanted in job.wanted.items():
