@@ -10,8 +10,8 @@ from driftline.alerts.schema import AlertEnvelope
 from driftline.cli.common import write_json
 from driftline.config.schema import json_schema
 
-Subject: TypeAlias = Literal["alert", "stream", "detector", "config"]
-SUBJECTS: tuple[Subject, ...] = ("alert", "stream", "detector", "config")
+Subject: TypeAlias = Literal["alert", "stream", "detector", "config", "alerting"]
+SUBJECTS: tuple[Subject, ...] = ("alert", "stream", "detector", "config", "alerting")
 
 app = typer.Typer()
 
@@ -22,8 +22,8 @@ def schema(
 ) -> None:
     """Print the JSON Schema of an alert event or of a declaration.
 
-    `alert` is the event on the alerts topic; `stream`, `detector` and `config` are the files of a
-    deployment: streams/<name>.yaml, detectors/<name>.yaml and config/driftline.yaml.
+    `alert` is the event on the alerts topic; the others are the files of a deployment:
+    streams/<name>.yaml, detectors/<name>.yaml, config/driftline.yaml and config/alerting.yaml.
     """
     write_json({one: _schema(one) for one in SUBJECTS} if subject is None else _schema(subject))
 

@@ -12,7 +12,7 @@ from driftline.config.conflicts import find_conflicts
 from driftline.config.credentials import Secret
 from driftline.config.durations import Duration, between
 from driftline.config.hours import TimeOfDay, Timezone
-from driftline.config.patterns import Patterns, as_list, match_any
+from driftline.config.patterns import LINE, Patterns, as_list, match_any, one_or_several
 from driftline.config.spec import Flag, Line, Spec, Whole, refuse, refuse_all
 from driftline.config.urls import Url, check_url
 from driftline.model import Severity
@@ -168,7 +168,12 @@ class Day(StrEnum):
 class HoursSpec(Spec):
     """When people may be told; outside of it notifications wait for the next time within."""
 
-    days: Annotated[tuple[Day, ...], BeforeValidator(as_list), Field(min_length=1)] = tuple(Day)
+    days: Annotated[
+        tuple[Day, ...],
+        Field(min_length=1, max_length=7),
+        BeforeValidator(as_list),
+        one_or_several({"enum": list(Day)}, 7),
+    ] = tuple(Day)
     begin: TimeOfDay = time(0, 0)
     end: TimeOfDay = time(0, 0)
     """Not included; 00:00 is the day's end. One before `begin` is on the next day."""
@@ -186,7 +191,10 @@ class RouteSpec(Spec):
 
     match: Matchers = Matchers()
     receivers: Annotated[
-        tuple[Line, ...], BeforeValidator(as_list), Field(min_length=1, max_length=20)
+        tuple[Line, ...],
+        Field(min_length=1, max_length=20),
+        BeforeValidator(as_list),
+        one_or_several(LINE, 20),
     ]
     continue_: Annotated[Flag, Field(alias="continue")] = False
     group_wait: Annotated[Duration, between("0s", "1d")] = timedelta(seconds=0)

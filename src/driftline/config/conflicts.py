@@ -37,6 +37,7 @@ def find_conflicts(alerting: Mapping[str, Any]) -> list[Conflict]:
     for place, route in enumerate(listed):
         if isinstance(route, Mapping):
             found += _wrong_receivers(place, route, names)
+            found += _no_webhook(place, route, receivers)
             found += _unreachable(place, listed)
     return found
 
@@ -57,6 +58,15 @@ def _wrong_receivers(
                 key,
                 "no such receiver (" + (f"did you mean '{near[0]}'?" if near else there) + ")",
             )
+
+
+def _no_webhook(place: int, route: Mapping[str, Any], receivers: object) -> Iterator[Conflict]:
+    """A route that sends requests to retrain to nobody."""
+    declared = receivers if isinstance(receivers, Mapping) else {}
+    named = [declared.get(name) for name in _texts(route.get("receivers")) or ()]
+    kinds = {one.get("kind") for one in named if isinstance(one, Mapping)}
+    if route.get("retrain") is True and kinds and "webhook" not in kinds:
+        yield ("routes", place, "retrain"), "is for webhooks, and none of the receivers is one"
 
 
 def _unreachable(place: int, routes: Sequence[Any]) -> Iterator[Conflict]:

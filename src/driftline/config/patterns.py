@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Annotated, Final, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from driftline.config.spec import Line
 
 MOST: Final = 100
+"""Patterns of one matcher."""
+LINE: Final = {"type": "string", "minLength": 1, "maxLength": 500}
 
 
 def as_list(value: object) -> object:
@@ -17,10 +19,18 @@ def as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def one_or_several(one: dict[str, object], most: int) -> WithJsonSchema:
+    """The schema of what `as_list` reads."""
+    return WithJsonSchema(
+        {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": most}]}
+    )
+
+
 Patterns: TypeAlias = Annotated[
     tuple[Line, ...],
-    BeforeValidator(as_list, json_schema_input_type=Line | list[Line]),
     Field(min_length=1, max_length=MOST),
+    BeforeValidator(as_list),
+    one_or_several(LINE, MOST),
 ]
 """One or several patterns, of which any may match."""
 
