@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from driftline.errors import DriftlineError, StateError, UnavailableError
+from driftline.notify.notification import DeliveryError
+from driftline.notify.refusals import NotFoundError, RefusedError, TooManyError
 from driftline.web.cors import Cors
 from driftline.web.guard import Guard
 from driftline.web.openapi import DESCRIPTION, TITLE, VERSION, describe
@@ -22,8 +24,15 @@ if TYPE_CHECKING:
 
     from driftline.web.services import Services
 
-RETRY_SECONDS = 2
+RETRY_SECONDS: Final = 2
 """What a client is told to wait where a server is away."""
+
+_KINDS: Final[dict[type[DriftlineError], Kind]] = {
+    NotFoundError: Kind.NOT_FOUND,
+    RefusedError: Kind.INVALID,
+    TooManyError: Kind.CONFLICT,
+    DeliveryError: Kind.UPSTREAM,
+}
 
 
 def build_app(
@@ -82,5 +91,6 @@ async def _tell_driftline(request: Request, error: Any) -> Response:
     elif isinstance(error, StateError):
         problem = ProblemError(Kind.INTERNAL, str(error))
     else:
-        problem = ProblemError(Kind.CONFLICT, str(error))
+        kind = next((kind for sort, kind in _KINDS.items() if isinstance(error, sort)), None)
+        problem = ProblemError(kind or Kind.CONFLICT, str(error))
     return problem_response(problem, request.state.request_id)

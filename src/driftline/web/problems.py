@@ -125,3 +125,8 @@ def describe_error(error: dict[str, Any]) -> Wrong:
     """What pydantic found, without what was given: it may be a secret."""
     location = "/".join(str(part) for part in error.get("loc", ()))
     return Wrong(location=location[:200], message=str(error.get("msg", "is wrong"))[:500])
+
+
+def invalid(*, at: str, message: str) -> ProblemError:
+    """One thing is wrong with a request."""
+    return ProblemError(Kind.INVALID, errors=(Wrong(location=at, message=message),))

@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from driftline.web.routes import health
+from driftline.web.routes import alerts, health, receivers, silences, streams, subscriptions
 
-ROUTERS: Final = (health.router,)
+ROUTERS: Final = (
+    streams.router,
+    alerts.router,
+    silences.router,
+    subscriptions.router,
+    receivers.router,
+    health.router,
+)
 """In the order of the document."""

@@ -1,0 +1,117 @@
+"""Subscriptions and receivers. A URL and a secret come in, and never go out again."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr
+
+from driftline.model import to_datetime
+from driftline.notify.subscriptions import Subscription, SubscriptionState, TargetKind
+from driftline.web.models.common import Answer, Asked
+from driftline.web.models.silences import Match
+
+
+class NewTarget(Asked):
+    """Where a subscription sends to."""
+
+    kind: TargetKind
+    url: Annotated[
+        SecretStr,
+        Field(min_length=1, max_length=2_000, examples=["https://hooks.example.com/driftline"]),
+    ]
+    secret: Annotated[
+        SecretStr | None,
+        Field(
+            max_length=200,
+            description="What a webhook's calls are signed with, as Standard Webhooks has it: "
+            "`whsec_` and base64. Left out: one is made, and shown in this one answer.",
+        ),
+    ] = None
+
+
+class NewSubscription(Asked):
+    """A subscription to be made."""
+
+    filter: Annotated[Match, Field(description="Which alerts; empty: all.")] = Match()
+    target: NewTarget
+    owner: Annotated[
+        str | None,
+        Field(min_length=1, max_length=200, description="Left out: the token's name. Needs admin."),
+    ] = None
+
+
+class TargetState(Answer):
+    """Where a subscription sends to, as far as it is shown."""
+
+    kind: TargetKind
+    host: str
+    signed: bool
+
+
+class SubscriptionAnswer(Answer):
+    """A subscription."""
+
+    id: str
+    owner: str
+    filter: Match
+    target: TargetState
+    state: SubscriptionState
+    created_at: datetime
+    disabled_reason: str | None
+    failures: Annotated[int, Field(description="Notifications in a row that were given up.")]
+
+    @classmethod
+    def of(cls, one: Subscription) -> Self:
+        """A subscription as it is answered."""
+        return cls(
+            id=one.id,
+            owner=one.owner,
+            filter=Match.of(one.filter),
+            target=TargetState(
+                kind=one.target.kind, host=one.target.host, signed=one.target.secret is not None
+            ),
+            state=one.state,
+            created_at=to_datetime(one.created_at),
+            disabled_reason=one.disabled_reason,
+            failures=one.failures,
+        )
+
+
+class MadeSubscription(SubscriptionAnswer):
+    """A subscription that was just made."""
+
+    secret: Annotated[
+        str | None, Field(description="That was made for it: shown this once. Null otherwise.")
+    ]
+
+
+class ReceiverAnswer(Answer):
+    """A receiver that config/alerting.yaml declares."""
+
+    name: str
+    kind: str
+    description: str
+    per_hour: Annotated[int, Field(description="Notifications an hour at most.")]
+
+
+class TestSent(Answer):
+    """A test message arrived."""
+
+    __test__ = False  # no test of pytest's
+
+    receiver: str
+    notification_id: Annotated[str, Field(description="As the message itself says.")]
+
+
+class AuditAnswer(Answer):
+    """A request that would change something."""
+
+    id: str
+    at: str
+    by: Annotated[str, Field(description="The name of the token.")]
+    action: str
+    target: Annotated[str, Field(description="The path, percent-encoded.")]
+    status: Annotated[str, Field(description="The HTTP status of its answer.")]
+    location: Annotated[str, Field(description="The path of what was made; may be empty.")]
+    request_id: str
+    client: Annotated[str, Field(description="The address that it came from.")]
