@@ -107,18 +107,21 @@ def target(text: str, *, allow_private: bool) -> URL:
     Raises:
         ValueError: it may not; the text says why, and nothing of the URL.
     """
-    try:
-        url = URL(text)
-        whole = bool(url.host) and bool(url.port)
-    except ValueError:
-        whole = False
-    if not whole or not text.isprintable() or " " in text:
-        message = "is no URL such as https://host/path"
-        raise ValueError(message) from None
+    url = _parse(text)
+    if url is None or not url.host or not url.port:
+        message = "the URL should be such as https://host/path"
+        raise ValueError(message)
     if url.scheme not in {"http", "https"}:
-        message = "should begin with https://"
+        message = "the URL should begin with https://"
         raise ValueError(message)
     if url.scheme == "http" and not allow_private:
-        message = "should begin with https:// (http:// only with allow_private: true)"
+        message = "the URL should begin with https:// (http:// only with allow_private: true)"
         raise ValueError(message)
     return url
+
+
+def _parse(text: str) -> URL | None:
+    try:
+        return URL(text) if text.isprintable() and " " not in text else None
+    except ValueError:
+        return None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -19,7 +20,7 @@ from driftline.notify.notification import DeliveryError, Failure
 from driftline.notify.receivers.addresses import AddressGuard
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
 
     from aiohttp.abc import AbstractResolver
@@ -51,9 +52,12 @@ class HttpClient:
         timeout: timedelta,
         allow_private: bool = False,
         resolver: AbstractResolver | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.service = service
         """Begins the text of errors."""
+        self.now = clock
+        """The time of day."""
         self._seconds = timeout.total_seconds()
         self._allow_private = allow_private
         self._resolver = resolver

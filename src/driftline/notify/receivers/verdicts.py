@@ -25,7 +25,6 @@ _PATIENCE: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 def check(
     client: HttpClient,
     answer: Answer,
-    now: datetime,
     verdicts: Mapping[int, Failure],
     *,
     said: str = "",
@@ -44,7 +43,8 @@ def check(
     message = f"status {answer.status}"
     if 300 <= answer.status < 400:  # noqa: PLR2004 - redirects
         message += ", a redirect, which is not followed"
-    pause = read_pause(answer.retry_after, now) if failure is Failure.LATER else None
+    later = failure is Failure.LATER
+    pause = read_pause(answer.retry_after, client.now()) if later else None
     raise client.error(f"{message}: {said}" if said else message, failure, retry_after=pause)
 
 
