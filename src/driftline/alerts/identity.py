@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
-    from driftline.model import Direction, Trigger
+    from driftline.model import Direction, Micros, Trigger
 
 ID_LENGTH: Final = 20
 
@@ -48,6 +48,29 @@ class Fingerprint:
             opened.partition,
             opened.offset,
         )
+
+
+def source_fingerprint(instance: str, role: str) -> str:
+    """What an alert about a silent source is about: 20 hexadecimal digits, for all its alerts."""
+    return _digest("silence", instance, role)
+
+
+def source_alert_id(instance: str, role: str, last: tuple[str, str, int, int]) -> str:
+    """The id of the alert about the silence that began with this record.
+
+    `last` is its topic, the topic's incarnation, its partition and its offset.
+    """
+    return _digest("silence", instance, role, *last)
+
+
+def health_fingerprint(deployment: str, signal: str, subject: str) -> str:
+    """What an alert about the monitor itself is about: 20 hexadecimal digits."""
+    return _digest("health", deployment, signal, subject)
+
+
+def health_alert_id(deployment: str, signal: str, subject: str, since: Micros) -> str:
+    """The id of the alert that was raised at this moment of a worker's clock."""
+    return _digest("health", deployment, signal, subject, since)
 
 
 def _digest(*parts: str | int | None) -> str:

@@ -22,6 +22,7 @@ from pydantic import (
 
 from driftline.config.durations import Duration, between
 from driftline.config.fields import FieldPath, RecordField, RecordTime
+from driftline.config.silence import SilenceSpec
 from driftline.config.spec import Flag, Line, Spec, Topic, Whole, canonical, refuse, refuse_all
 from driftline.model import Direction, Role, Severity, Task
 
@@ -29,6 +30,8 @@ MAX_FEATURES: Final = 1_000
 MAX_WINDOWS: Final = 8
 MAX_OPEN_ENDED: Final = 20_000
 """How many windows of one size may be kept."""
+EXPIRE_AFTER: Final = timedelta(days=90)
+"""For so long an alert fires at most, unless its watch says otherwise."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
 NAME_EXPECTED: Final = (
@@ -216,6 +219,12 @@ class WatchSpec(Spec):
     severity: Severity = Severity.WARNING
     direction: Direction | None = None
     """Which moves count; None: up for error and loss, both for the rest."""
+    hold: Annotated[Duration, between("0s", "365d")] = timedelta(0)
+    """How long drift must last, in event time, before its alert fires."""
+    expire_after: Annotated[Duration, between("1m", "3650d")] = EXPIRE_AFTER
+    """For how long an alert may fire, in event time."""
+    retrain: Flag = False
+    """Whether its alerts name the data since the change, for a model to be trained on."""
 
     @field_validator("detector")
     @classmethod
@@ -223,6 +232,11 @@ class WatchSpec(Spec):
         if len(set(detectors)) < len(detectors):
             refuse("should name each detector profile once")
         return detectors
+
+
+Cause: TypeAlias = Literal["dead_letters", "missing_values", "labels_stopped", "lag"]
+"""What may be wrong with the data that an alert stands on."""
+CAUSES: Final[tuple[Cause, ...]] = ("dead_letters", "missing_values", "labels_stopped", "lag")
 
 
 class StreamSpec(Spec):
@@ -252,6 +266,10 @@ class StreamSpec(Spec):
     windows: Annotated[tuple[WindowSpec, ...], Field(max_length=MAX_WINDOWS)] = (
         WindowSpec(size=timedelta(days=1), keep=timedelta(days=90)),
     )
+    silence: SilenceSpec = SilenceSpec()
+    """When it is an alert that no predictions, or no labels, come."""
+    hold_back: Annotated[tuple[Cause, ...], Field(max_length=len(CAUSES))] = CAUSES
+    """Which troubles of the data its drift alerts name as their likely cause."""
     watch: Annotated[dict[str, WatchSpec], Field(max_length=10_000)] = Field(default_factory=dict)
     """By signal (`error`) or pattern (`feature.*`); the most specific line replaces the others."""
 

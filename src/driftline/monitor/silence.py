@@ -1,0 +1,443 @@
+"""Silence of a source: no predictions, or no labels, of an instance for longer than is right.
+
+Decided in event time. Rows leave gaps between their times; a gap that is longer than may be is a
+silence once the watermark, less the stream's lateness, has come so far that nothing can fill it any
+more. So it does not matter in which batches rows come, or whether a source was watched while it
+fell silent or is read later. The watermark goes on by the reader's clock once a source is caught
+up, so a source from which nothing comes is found out too.
+
+An alert is opened by the last record before the silence, and ends with the first one after it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
+import numpy as np
+
+from driftline.alerts.alert import Status
+from driftline.alerts.identity import source_alert_id, source_fingerprint
+from driftline.alerts.lifecycle import Reason
+from driftline.errors import StateError
+from driftline.model import Micros, Role
+from driftline.monitor.usual import MINUTE, NEVER, CountingState, Usual
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from driftline.config.streams import StreamSpec
+    from driftline.eventlog.messages import Rows
+    from driftline.model import InstanceKey
+
+MAX_GAPS: Final = 1_000
+"""Gaps ahead of the watermark; the oldest go first."""
+LEAST_USUAL: Final[Micros] = 2 * MINUTE
+"""No silence is unusual that is not longer."""
+
+Limit: TypeAlias = Micros | Usual
+"""How long a silence may be: declared, or learned."""
+
+
+class Place(msgspec.Struct, array_like=True, frozen=True):
+    """A record, and its event time."""
+
+    at: Micros
+    topic: str
+    incarnation: str
+    partition: int
+    offset: int
+
+
+class Gap(msgspec.Struct, array_like=True):
+    """A stretch of event time without a row that may be too long."""
+
+    since: Place
+    until: Micros
+    """The event time of the row behind it."""
+    ended: Micros
+    """The event time of the row that came first of those behind it."""
+    due: Micros | None = None
+    """When it has become too long; None as long as that is not known."""
+
+
+class Silent(msgspec.Struct, array_like=True):
+    """A living alert."""
+
+    since: Place
+    due: Micros
+    revision: int = 1
+
+
+class SilenceState(msgspec.Struct, array_like=True):
+    """What changes with every row."""
+
+    newest: Place | None = None
+    gaps: list[Gap] = msgspec.field(default_factory=list)
+    alert: Silent | None = None
+    due: Micros | None = None
+    """When silence since `newest` becomes too long; None as long as that is not known."""
+    counting: CountingState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceChange:
+    """A silence became an alert, or such an alert ended."""
+
+    alert_id: str
+    fingerprint: str
+    revision: int
+    role: Role
+    reason: Reason | None
+    """Why it ended; None while it fires."""
+    since: Micros
+    """The event time of the last record."""
+    due: Micros
+    """When the silence became too long."""
+    at: Micros
+    """Of the record that ended it, or when it became too long."""
+
+    @property
+    def status(self) -> Status:
+        """Firing or resolved."""
+        return Status.FIRING if self.reason is None else Status.RESOLVED
+
+
+class RoleSilence:
+    """The silence of one role's source, as one instance hears it."""
+
+    def __init__(self, instance: InstanceKey, role: Role, limit: Limit) -> None:
+        self._instance = instance
+        self._role = role
+        self._limit = limit
+        self._state = SilenceState()
+
+    @property
+    def _usual(self) -> Usual | None:
+        return self._limit if isinstance(self._limit, Usual) else None
+
+    @property
+    def _least(self) -> Micros:
+        return LEAST_USUAL if isinstance(self._limit, Usual) else self._limit
+
+    @property
+    def firing(self) -> Silent | None:
+        """The alert that lives."""
+        return self._state.alert
+
+    @property
+    def alert_id(self) -> str | None:
+        """The id of the alert that lives."""
+        return None if self.firing is None else self._alert_id(self.firing.since)
+
+    @property
+    def deadline(self) -> Micros:
+        """The event time at which `on_time` has something to do next."""
+        state, due = self._state, NEVER
+        if state.gaps:
+            due = min(self._next(gap.since.at, gap.due) for gap in state.gaps)
+        if state.newest is not None and state.alert is None:
+            due = min(due, self._next(state.newest.at, state.due))
+        return due if self._usual is None else min(due, self._usual.due)
+
+    def _next(self, since: Micros, due: Micros | None) -> Micros:
+        return (since + self._least if due is None else due) + 1
+
+    # -- rows --
+
+    def begin(self, rows: Rows) -> None:
+        """The instance's first rows are another role's: wait for ours from there on."""
+        if self._state.newest is None:
+            self._state.newest = _place(rows, 0)
+
+    def on_rows(self, rows: Rows) -> list[SilenceChange]:
+        """Take in rows, in the order of the log."""
+        state, times = self._state, rows.times
+        if state.newest is None:
+            state.newest = _place(rows, 0)
+        if self._usual is not None and state.alert is None:
+            self._usual.add(times)
+        last = int(times.argmax())
+        if state.alert is None and not state.gaps and times[last] - state.newest.at <= self._least:
+            self._go_on(rows, last)
+            return []
+        changes: list[SilenceChange] = []
+        if state.alert is not None:
+            behind = np.flatnonzero(times > state.alert.since.at)
+            if not behind.size:
+                return []
+            first = int(behind[0])
+            changes.append(self._end(Reason.RECOVERED, int(times[first])))
+            self._go_on(rows, first)
+            rows = rows.take(np.arange(first, len(rows), dtype=np.int64))
+            if self._usual is not None:
+                self._usual.add(rows.times)
+        self._find_gaps(rows)
+        return changes
+
+    def _go_on(self, rows: Rows, row: int) -> None:
+        newest = self._state.newest
+        if newest is None or rows.times[row] > newest.at:
+            self._state.newest, self._state.due = _place(rows, row), None
+
+    def _find_gaps(self, rows: Rows) -> None:
+        state, times = self._state, rows.times
+        assert state.newest is not None  # noqa: S101 - rows have come
+        reached = np.maximum.accumulate(np.concatenate(([state.newest.at], times)))
+        jumps = times - reached[:-1] > self._least
+        if state.gaps or jumps.any():
+            # A row that is behind others may lie in a gap that they have left.
+            for row in np.flatnonzero(jumps | (times < reached[:-1])).tolist():
+                if jumps[row]:
+                    before = int(np.searchsorted(reached, reached[row])) - 1
+                    at = int(times[row])
+                    if before < 0:
+                        state.gaps.append(Gap(state.newest, at, at, state.due))
+                    else:
+                        state.gaps.append(Gap(_place(rows, before), at, at))
+                else:
+                    self._fill(rows, row)
+            del state.gaps[:-MAX_GAPS]
+        self._go_on(rows, int(times.argmax()))
+
+    def _fill(self, rows: Rows, row: int) -> None:
+        """A row came out of order: it may lie in a gap, and leave two that are shorter."""
+        at, gaps = int(rows.times[row]), self._state.gaps
+        number = bisect_left(gaps, at, key=lambda gap: gap.since.at) - 1
+        if number < 0 or at >= gaps[number].until:
+            return
+        gap = gaps[number]
+        parts = []
+        if at - gap.since.at > self._least:
+            parts.append(Gap(gap.since, at, gap.ended, gap.due))
+        if gap.until - at > self._least:
+            parts.append(Gap(_place(rows, row), gap.until, gap.ended))
+        gaps[number : number + 1] = parts
+
+    # -- time --
+
+    def on_time(self, now: Micros) -> list[SilenceChange]:
+        """Every row up to `now` has come."""
+        state = self._state
+        changes: list[SilenceChange] = []
+        left: list[Gap] = []
+        for gap in state.gaps:
+            if gap.due is None and gap.since.at <= now:
+                gap.due = self._due(gap.since.at)
+            if gap.due is None or gap.due >= now:
+                left.append(gap)
+            elif gap.until > gap.due:
+                changes += [self._open(gap.since, gap.due), self._end(Reason.RECOVERED, gap.ended)]
+        state.gaps = [gap for gap in left if gap.due is None or gap.until > gap.due]
+        if state.alert is None and state.newest is not None and state.newest.at <= now:
+            if state.due is None:
+                state.due = self._due(state.newest.at)
+            if state.due < now:
+                changes.append(self._open(state.newest, state.due))
+        if self._usual is not None and state.alert is None:
+            self._usual.learn_until(now)
+        return changes
+
+    def _due(self, since: Micros) -> Micros:
+        if not isinstance(self._limit, Usual):
+            return since + self._limit
+        self._limit.learn_until(since)
+        return self._limit.deadline(since)
+
+    # -- alerts --
+
+    def _open(self, since: Place, due: Micros) -> SilenceChange:
+        if self._usual is not None:
+            self._usual.learn_until(due)
+        self._state.alert = Silent(since, due)
+        return self._change(self._state.alert, None, due)
+
+    def _end(self, reason: Reason, at: Micros) -> SilenceChange:
+        alert = self._state.alert
+        assert alert is not None  # noqa: S101 - asked only while one lives
+        alert.revision += 1
+        self._state.alert = None
+        self._state.due = None
+        if self._usual is not None:
+            if reason is Reason.ACCEPTED:
+                self._usual.accept(alert.since.at, at)
+            self._usual.resume(at)
+        return self._change(alert, reason, at)
+
+    def end(self, reason: Reason, at: Micros) -> SilenceChange | None:
+        """End the living alert for a reason that no row gives; accepted, such silence is usual."""
+        if self._state.alert is None:
+            return None
+        change = self._end(reason, at)
+        if reason is Reason.ACCEPTED:
+            # Nothing new is to be said of this silence.
+            self._state.due = NEVER
+        return change
+
+    def _change(self, alert: Silent, reason: Reason | None, at: Micros) -> SilenceChange:
+        return SilenceChange(
+            alert_id=self._alert_id(alert.since),
+            fingerprint=source_fingerprint(self._instance.name, self._role.value),
+            revision=alert.revision,
+            role=self._role,
+            reason=reason,
+            since=alert.since.at,
+            due=alert.due,
+            at=at,
+        )
+
+    def _alert_id(self, last: Place) -> str:
+        record = (last.topic, last.incarnation, last.partition, last.offset)
+        return source_alert_id(self._instance.name, self._role.value, record)
+
+    # -- what is stored --
+
+    def snapshot(self) -> SilenceState:
+        """What changes with every row; of what was learned see `changed_week`."""
+        self._state.counting = None if self._usual is None else self._usual.counting
+        return self._state
+
+    def changed_week(self) -> bytes | None:
+        """What was learned, if it changed since this was asked last."""
+        return None if self._usual is None else self._usual.changed_week()
+
+    def restore(self, state: SilenceState, week: bytes | None) -> None:
+        """Take over what was stored.
+
+        Raises:
+            StateError: it does not decode.
+        """
+        self._state = state
+        if self._usual is not None:
+            self._usual.restore(state.counting or CountingState(), week)
+
+    def relimit(self, limit: Limit) -> None:
+        """Another limit holds from here on; what was learned stays."""
+        if isinstance(limit, Usual) and isinstance(self._limit, Usual):
+            return
+        self._limit = limit
+        self._state.due = None
+        for gap in self._state.gaps:
+            gap.due = None
+
+
+class Silences:
+    """The silences of an instance's sources, as its stream declares them."""
+
+    def __init__(self, instance: InstanceKey, spec: StreamSpec) -> None:
+        self._instance = instance
+        self._roles = {
+            role: RoleSilence(instance, role, limit) for role, limit in _limits(spec).items()
+        }
+
+    @property
+    def deadline(self) -> Micros:
+        """The event time, less lateness, at which `on_time` has something to do next."""
+        return min((one.deadline for one in self._roles.values()), default=NEVER)
+
+    def firing(self, role: Role) -> Silent | None:
+        """The alert of a role that lives."""
+        silence = self._roles.get(role)
+        return None if silence is None else silence.firing
+
+    def on_rows(self, rows: Rows) -> list[SilenceChange]:
+        """Take in rows; the alerts that end with them."""
+        changes: list[SilenceChange] = []
+        for role, silence in self._roles.items():
+            if role is rows.role:
+                changes += silence.on_rows(rows)
+            else:
+                silence.begin(rows)
+        return changes
+
+    def on_time(self, now: Micros) -> list[SilenceChange]:
+        """Every row up to `now` has come; the alerts that follow."""
+        return [change for one in self._roles.values() for change in one.on_time(now)]
+
+    def accept(self, alert_id: str, at: Micros) -> SilenceChange | None:
+        """A person says that this silence is no news; None if no such alert lives."""
+        for silence in self._roles.values():
+            if silence.alert_id == alert_id:
+                return silence.end(Reason.ACCEPTED, at)
+        return None
+
+    def redeclare(self, spec: StreamSpec, at: Micros) -> list[SilenceChange]:
+        """From here on `spec` says how long a silence may be; what is not watched ends."""
+        before, limits = self._roles, _limits(spec)
+        self._roles = {}
+        for role, limit in limits.items():
+            silence = before.pop(role, None)
+            if silence is None:
+                silence = RoleSilence(self._instance, role, limit)
+            silence.relimit(limit)
+            self._roles[role] = silence
+        return list(_withdrawn(before.values(), at))
+
+    def withdraw(self, at: Micros) -> list[SilenceChange]:
+        """The stream is gone from the deployment."""
+        return list(_withdrawn(self._roles.values(), at))
+
+    # -- what is stored --
+
+    def changed_fields(self) -> dict[str, bytes]:
+        """The parts of the state that may have changed since this was asked last, by name."""
+        states = {role.value: one.snapshot() for role, one in self._roles.items()}
+        fields = {"silence": msgspec.msgpack.encode(states)}
+        for role, one in self._roles.items():
+            week = one.changed_week()
+            if week is not None:
+                fields[f"usual|{role.value}"] = week
+        return fields
+
+    def restore(self, fields: Mapping[str, bytes]) -> None:
+        """Take over what is stored; what is not there begins anew.
+
+        Raises:
+            StateError: a part does not decode.
+        """
+        blob = fields.get("silence")
+        if blob is None:
+            return
+        try:
+            states = msgspec.msgpack.decode(blob, type=dict[str, SilenceState])
+        except (msgspec.DecodeError, ValueError) as error:
+            msg = f"the stored silences do not decode: {error}"
+            raise StateError(msg) from error
+        for role, one in self._roles.items():
+            if role.value in states:
+                one.restore(states[role.value], fields.get(f"usual|{role.value}"))
+
+
+def _limits(spec: StreamSpec) -> dict[Role, Limit]:
+    """How long each role's source may be silent; a role that is not watched is not named."""
+    declared = {Role.PREDICTIONS: spec.silence.predictions}
+    if spec.labels is not None:
+        declared[Role.LABELS] = spec.silence.labels
+    limits: dict[Role, Limit] = {}
+    for role, limit in declared.items():
+        if isinstance(limit, timedelta):
+            limits[role] = limit // timedelta(microseconds=1)
+        elif limit == "usual":
+            limits[role] = Usual()
+    return limits
+
+
+def _withdrawn(silences: Iterable[RoleSilence], at: Micros) -> Iterator[SilenceChange]:
+    for silence in silences:
+        change = silence.end(Reason.WITHDRAWN, at)
+        if change is not None:
+            yield change
+
+
+def _place(rows: Rows, row: int) -> Place:
+    source = rows.source
+    return Place(
+        int(rows.times[row]),
+        source.topic,
+        source.incarnation,
+        source.partition,
+        int(rows.offsets[row]),
+    )

@@ -1,0 +1,210 @@
+"""How often rows usually come, by hour of the week, and when none of them has become unusual.
+
+Rows are counted by hour of event time, and once an hour is over it teaches its hour of the week: a
+mean number of rows over about eight weeks, and the longest quiet stretch. Silence is unusual when
+both hold: so many rows were to be expected since the last one that the chance of none is below one
+in a thousand million, if they came independently (Poisson); and it has lasted twice as long as the
+longest quiet stretch of the hours it touches. The second guards the first, as rows seldom come
+independently: labels come in a batch a day, traffic in bursts. An hour of the week says nothing
+before it was seen in two weeks.
+
+All of it is a function of the rows' times, not of the batches in which they came.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import numpy as np
+
+from driftline.errors import StateError
+from driftline.model import SECOND, Micros
+
+if TYPE_CHECKING:
+    from driftline.eventlog.messages import Ints
+
+MINUTE: Final[Micros] = 60 * SECOND
+HOUR: Final[Micros] = 60 * MINUTE
+HOURS: Final = 168
+"""Of a week."""
+ENOUGH: Final = -math.log(1e-9)
+"""Rows to be expected of which none came."""
+LEAST_WEEKS: Final = 2
+MEAN_WEEKS: Final = 8
+"""Over about so many weeks the mean goes."""
+FORGET_HOURS: Final = 8 * HOURS
+"""A silence that is longer teaches nothing more."""
+MAX_HOURS: Final = 8 * HOURS
+"""Rows may lie ahead of the watermark in so many hours; those of more are not counted."""
+NEVER: Final[Micros] = 1 << 62
+
+
+class HourOfWeek(msgspec.Struct, array_like=True):
+    """What is known of one hour of the week."""
+
+    rate: float = 0.0
+    """Mean number of rows."""
+    weeks: int = 0
+    longest: int = 0
+    """The longest stretch of minutes without a row that touches it; forgotten by a tenth a week."""
+
+
+class Counting(msgspec.Struct, array_like=True):
+    """The rows of an hour that is not over."""
+
+    count: int = 0
+    minutes: int = 0
+    """A bit for each minute that has a row."""
+
+
+class CountingState(msgspec.Struct, array_like=True):
+    """What changes with every row."""
+
+    hours: dict[int, Counting] = msgspec.field(default_factory=dict)
+    following: int | None = None
+    """The first hour since 1970 that has not taught anything; None before the first row."""
+    quiet: int = 0
+    """Minutes without a row just before it."""
+
+
+class Usual:
+    """Learns from rows of one role of one instance."""
+
+    def __init__(self) -> None:
+        self.counting = CountingState()
+        self._week = [HourOfWeek() for _ in range(HOURS)]
+        self._changed = False
+
+    @property
+    def due(self) -> Micros:
+        """The event time at which there is something to learn."""
+        state = self.counting
+        return (state.following + 1) * HOUR if state.hours and state.following else NEVER
+
+    def add(self, times: Ints) -> None:
+        """Count rows; those of hours that are over are too late."""
+        state = self.counting
+        if state.following is None:
+            # The hour of the first row is not seen whole.
+            state.following = int(times[0]) // HOUR + 1
+        minutes, counts = _by_minute(times)
+        for minute, count in zip(minutes, counts, strict=True):
+            hour, place = divmod(minute, 60)
+            counting = state.hours.get(hour)
+            if counting is None:
+                if hour < state.following or len(state.hours) >= MAX_HOURS:
+                    continue
+                counting = state.hours[hour] = Counting()
+            counting.count += count
+            counting.minutes |= 1 << place
+
+    def learn_until(self, now: Micros) -> None:
+        """Let all hours teach that are over now."""
+        state = self.counting
+        if state.following is None:
+            return
+        while (state.following + 1) * HOUR <= now:
+            if state.quiet <= FORGET_HOURS * 60:
+                self._learn(state.following)
+                state.following += 1
+            elif state.hours:
+                self.resume(min(state.hours) * HOUR)
+            else:
+                return
+
+    def resume(self, at: Micros) -> None:
+        """Up to the end of the hour of `at` there was an alert: it teaches nothing."""
+        state = self.counting
+        state.following = max(state.following or 0, at // HOUR + 1)
+        state.quiet = 0
+        state.hours = {hour: one for hour, one in state.hours.items() if hour >= state.following}
+
+    def accept(self, since: Micros, until: Micros) -> None:
+        """This silence is to be usual from here on."""
+        minutes = -((since - until) // MINUTE)
+        first, last = since // HOUR, until // HOUR
+        for hour in range(first, min(last, first + HOURS - 1) + 1):
+            known = self._week[hour % HOURS]
+            known.longest = max(known.longest, minutes)
+        self._changed = True
+
+    def deadline(self, since: Micros) -> Micros:
+        """When silence since then becomes unusual; NEVER if not within a week.
+
+        To be asked when the hours that were over at `since` have taught, and no others.
+        """
+        expected, longest, at = 0.0, 0, since
+        for hour in range(since // HOUR, since // HOUR + HOURS):
+            known, end = self._week[hour % HOURS], (hour + 1) * HOUR
+            if known.weeks >= LEAST_WEEKS:
+                longest = max(longest, known.longest)
+                coming = known.rate * (end - at) / HOUR
+                if expected + coming >= ENOUGH:
+                    wait = max(ENOUGH - expected, 0) / known.rate if known.rate else 0.0
+                    due = max(at + math.ceil(wait * HOUR), since + 2 * (longest + 1) * MINUTE)
+                    if due < end:
+                        return due
+                expected += coming
+            at = end
+        return NEVER
+
+    def _learn(self, hour: int) -> None:
+        self._changed = True
+        counting = self.counting.hours.pop(hour, None) or Counting()
+        known = self._week[hour % HOURS]
+        known.weeks += 1
+        known.rate += (counting.count - known.rate) / min(known.weeks, MEAN_WEEKS)
+        known.longest = known.longest * 9 // 10
+        quiet = self.counting.quiet
+        if not counting.minutes:
+            self.counting.quiet += 60
+            known.longest = max(known.longest, self.counting.quiet)
+            return
+        seen = [place for place in range(60) if counting.minutes >> place & 1]
+        ended = quiet + seen[0]
+        within = max((after - before - 1 for before, after in pairwise(seen)), default=0)
+        self.counting.quiet = 59 - seen[-1]
+        known.longest = max(known.longest, ended, within, self.counting.quiet)
+        for back in range(1, min(-(-quiet // 60), HOURS) + 1):
+            touched = self._week[(hour - back) % HOURS]
+            touched.longest = max(touched.longest, ended)
+
+    # -- what is stored --
+
+    def changed_week(self) -> bytes | None:
+        """The week as it is stored, if it changed since this was asked last."""
+        if not self._changed:
+            return None
+        self._changed = False
+        return msgspec.msgpack.encode(self._week)
+
+    def restore(self, counting: CountingState, week: bytes | None) -> None:
+        """Take over what was stored.
+
+        Raises:
+            StateError: it does not decode.
+        """
+        self.counting = counting
+        if week is None:
+            return
+        try:
+            known = msgspec.msgpack.decode(week, type=list[HourOfWeek])
+        except (msgspec.DecodeError, ValueError) as error:
+            msg = f"what was learned of quiet hours does not decode: {error}"
+            raise StateError(msg) from error
+        if len(known) != HOURS or not all(math.isfinite(one.rate) for one in known):
+            msg = f"what was learned of quiet hours is not of {HOURS} hours"
+            raise StateError(msg)
+        self._week = known
+
+
+def _by_minute(times: Ints) -> tuple[list[int], list[int]]:
+    """The minutes since 1970 that have rows, and how many."""
+    first, last = int(times.min()) // MINUTE, int(times.max()) // MINUTE
+    if first == last:
+        return [first], [len(times)]
+    minutes, counts = np.unique(times // MINUTE, return_counts=True)
+    return minutes.tolist(), counts.tolist()
