@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from driftline.agents.loading import load_partition
+from driftline.app.status.books import build_balance, build_sources
 from driftline.join.entries import decode_entry
 from driftline.monitor.partition import PartitionMonitor
 from driftline.store.memory import MemoryStore
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from driftline.config.deployment import Deployment
     from driftline.eventlog.messages import Message
     from driftline.model import Alarm, InstanceKey
+    from driftline.monitor.head import Head
     from driftline.monitor.state import Outgoing
 
 
@@ -27,6 +29,14 @@ def build_monitor(deployment: Deployment) -> PartitionMonitor:
         deployment=deployment.settings.name,
         digest=deployment.digest,
     )
+
+
+def difference(monitor: PartitionMonitor, stream: str, stored: Sequence[Head] = ()) -> int:
+    """By how much a stream's books do not balance; `stored` are instances that are suspended."""
+    states = [monitor.stream_state(stream)]
+    books = [one.row_books for one in monitor.instances if one.key.stream == stream]
+    books += [one.sources for one in stored]
+    return build_balance(build_sources(states, books), states, log_read=True).difference
 
 
 @dataclass

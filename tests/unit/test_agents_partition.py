@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from support.monitor_log import (
     fill,
     forget,
 )
-from support.monitor_runs import build_monitor, differing, run_stored, stored_state
+from support.monitor_runs import build_monitor, difference, differing, run_stored, stored_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -189,6 +190,39 @@ async def test_an_unavailable_store_is_noticed_at_the_next_occasion(way: str) ->
     assert set(bench.producer.ids) == set(calm.events)
 
 
+async def test_after_a_failure_nothing_more_is_done_and_nobody_is_blamed_for_it() -> None:
+    """What comes while the process ends is neither applied nor stored: nobody has gone on."""
+    store = SlowStore()
+    bench = Bench(store=store)
+    work = await bench.work()
+    store.failing = UnavailableError("redis is full")
+    await work.on_batch(bench.batch(LOG, 0, TOLD))
+    await asyncio.sleep(0)
+    with pytest.raises(UnavailableError):
+        await work.on_tick()
+    store.failing = None
+    await work.on_batch(bench.batch(LOG, TOLD, len(LOG)))
+    await work.on_tick()
+    await work.finish()
+    assert bench.acked == []
+    assert await stored_at(store) is None
+
+
+async def test_a_write_that_failed_when_nobody_waits_for_it_any_more_is_no_mystery() -> None:
+    """Given up at that moment, its error is not reported as one that nobody had thought of."""
+    store, told = SlowStore(), list[str]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, said: told.append(said["message"]))
+    bench = Bench(store=store)
+    work = await bench.work()
+    store.failing = UnavailableError("redis is full")
+    await work.on_batch(bench.batch(LOG, 0, TOLD))
+    await asyncio.sleep(0)
+    work.abandon()
+    del work
+    gc.collect()
+    assert told == []
+
+
 async def test_alerts_that_were_stored_and_not_sent_are_sent_by_the_next_worker() -> None:
     """The same events, with the same ids; then they are forgotten."""
     bench = Bench()
@@ -279,6 +313,7 @@ async def test_a_forgotten_instance_begins_anew_at_once(size: int) -> None:
     assert 0 < fates["churn/a"]["predictions", "applied"] < 300
     loaded, _ = await load_partition(bench.store, 0, bench.deployment)
     assert {one.key.name: one.row_fates for one in loaded.instances} == fates
+    assert difference(loaded, "churn") == 0
 
 
 async def test_a_message_that_is_none_of_ours_is_passed_over() -> None:

@@ -184,12 +184,14 @@ class Reference:
         if entry and entry["kind"] != EntryKind.EARLY:
             self.totals.duplicate_predictions += 1
             return
+        if not entry or entry["at"] - event.at > HORIZON:
+            if self.is_over(event.at):
+                self.totals.late += 1
+                return
         self.totals.predictions += 1
         if entry and entry["at"] - event.at <= HORIZON:
             held = entry["held"] if self.is_over(event.at) else event.at
             self.pair(event.id, event.at, int(entry["at"]), int(held), entry["label"])
-        elif self.is_over(event.at):
-            self.totals.expired += 1
         else:
             self.totals.orphaned += bool(entry)
             self.entries[event.id] = {"kind": EntryKind.WAITING, "at": event.at, "held": event.at}
@@ -350,7 +352,8 @@ def test_grouping_never_expires_an_entry_early(at: Micros) -> None:
         ([predicted("a", 0), come(70)], {"expired": 1}),
         ([labelled("a", 0), come(70)], {"early": 1, "orphaned": 1}),
         ([predicted("a", 0), come(70), labelled("a", 71)], {"expired": 1, "early": 1}),
-        ([come(100), predicted("a", 0)], {"expired": 1}),
+        ([come(100), predicted("a", 0)], {"late": 1}),
+        ([predicted("a", 0), come(70), predicted("a", 0)], {"expired": 1, "late": 1}),
         ([come(100), labelled("a", 0)], {"orphaned": 1}),
         ([labelled("b", 1), predicted("a", 0)], {"early": 1}),
     ],
@@ -362,7 +365,7 @@ def test_every_outcome_has_a_name(history: list[Event], expected: dict[str, int]
         "predictions": sum(bool(e.id) and e.role is Role.PREDICTIONS for e in history),
         "labels": sum(bool(e.id) and e.role is Role.LABELS for e in history),
     }
-    taken["predictions"] -= expected.get("duplicate_predictions", 0)
+    taken["predictions"] -= expected.get("duplicate_predictions", 0) + expected.get("late", 0)
     assert ours.join.totals == JoinTotals(**(taken | expected))
     check_conservation(ours.join)
 

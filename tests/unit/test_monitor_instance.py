@@ -185,7 +185,7 @@ def test_what_is_never_labelled_expires_when_its_time_is_over() -> None:
 def test_windows_close_as_time_passes() -> None:
     """And a value that comes for a closed one is counted as late."""
     log = fill(Log([STREAM]), World(count=100, delay=10))
-    idle(log, 7_000)
+    idle(log, 2_000)
     late = [{"id": "late", "at": iso(START), "said": 1, "score": 0.5, "version": "v1"}]
     held = records([*World(count=100).predictions, *late])
     log.read(PREDICTIONS, held, 100, 101)

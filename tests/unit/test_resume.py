@@ -15,12 +15,23 @@ from driftline.app.resuming import build_resume
 from driftline.detectors import Witness
 from driftline.detectors.shield import DetectorError
 from driftline.eventlog.codec import decode, encode
+from driftline.eventlog.messages import Progress
 from driftline.metrics import Metrics
 from driftline.model import InstanceKey
+from driftline.monitor.head import Head
 from driftline.store.memory import MemoryStore
 from driftline.transport.batches import SourceBatch
 from support.memory_producer import MemoryProducer
-from support.monitor_log import FakeRecord, Log, World, build_deployment, build_stream, fill
+from support.monitor_log import (
+    FakeRecord,
+    Log,
+    World,
+    build_deployment,
+    build_stream,
+    fill,
+    forget,
+)
+from support.monitor_runs import difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +44,8 @@ DEPLOYMENT = build_deployment(STREAM, OTHER)
 LOG = fill(Log([STREAM, OTHER]), World()).messages
 KEY, OTHER_KEY = InstanceKey(STREAM.name, None), InstanceKey(OTHER.name, None)
 THIRD = len(LOG) // 3
+PASSED = next(at for at in range(2 * THIRD, len(LOG)) if isinstance(LOG[at - 1], Progress))
+"""Behind a reader's word on the rows before it: there the books have to balance."""
 RESUME = build_resume(STREAM.name, by="ann", at=7)
 
 
@@ -59,15 +72,25 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Broken:
 
 async def run(store: MemoryStore, log: Sequence[Message], first: int = 0) -> PartitionWork:
     """Apply the log from an offset on, in batches of three, and store all of it."""
-    monitor, _ = await load_partition(store, 0, DEPLOYMENT)
-    work = PartitionWork(monitor, DEPLOYMENT, store, MemoryProducer(), Gauges(Metrics()))
-    for start in range(first, len(log), 3):
-        end = min(start + 3, len(log))
-        records = [FakeRecord(at, encode(log[at])) for at in range(start, end)]
-        topic = DEPLOYMENT.settings.events_topic
-        await work.on_batch(SourceBatch(topic, 0, start, end, records, 0, len(log), 1))
+    work = await start(store)
+    await apply(work, log, first)
     await work.finish()
     return work
+
+
+async def start(store: MemoryStore) -> PartitionWork:
+    """Go on from what is stored."""
+    monitor, _ = await load_partition(store, 0, DEPLOYMENT)
+    return PartitionWork(monitor, DEPLOYMENT, store, MemoryProducer(), Gauges(Metrics()))
+
+
+async def apply(work: PartitionWork, log: Sequence[Message], first: int) -> None:
+    """Apply the log from an offset on, in batches of three."""
+    for begin in range(first, len(log), 3):
+        end = min(begin + 3, len(log))
+        records = [FakeRecord(at, encode(log[at])) for at in range(begin, end)]
+        topic = DEPLOYMENT.settings.events_topic
+        await work.on_batch(SourceBatch(topic, 0, begin, end, records, 0, len(log), 1))
 
 
 @pytest.mark.parametrize(("name", "whole"), [("loans", True), ("loans/north", False)])
@@ -91,6 +114,34 @@ async def test_a_detector_that_fails_suspends_its_instance_alone(broken: Broken)
     (other,) = work.monitor.instances
     assert other.key == OTHER_KEY
     assert other.row_fates["predictions", "applied"] == World().count
+
+
+async def test_the_books_of_a_suspended_instance_balance(broken: Broken) -> None:
+    """Also the rows that it had applied since its last checkpoint; resumed, or forgotten."""
+    store = MemoryStore()
+    broken.fails = False
+    await run(store, LOG[:THIRD])
+    work = await start(store)
+    await apply(work, LOG[: THIRD + 9], THIRD)
+    broken.fails = True
+    await apply(work, LOG[:PASSED], THIRD + 9)
+    await work.finish()
+    assert list(work.monitor.suspended) == [KEY]
+    stored = await store.load_instance(KEY)
+    assert stored is not None
+    assert difference(work.monitor, STREAM.name, [Head.decode(stored.fields["head"])]) == 0
+    broken.fails = False
+    for command in (RESUME, forget(stream=STREAM.name)):
+        ended = MemoryStore()
+        broken.fails = False
+        await run(ended, LOG[:THIRD])
+        broken.fails = True
+        log = [*LOG[:PASSED], command, *LOG[PASSED:]]
+        await run(ended, log[:PASSED], THIRD)
+        broken.fails = False
+        work = await run(ended, log, PASSED)
+        assert work.monitor.suspended == {}
+        assert difference(work.monitor, STREAM.name) == 0
 
 
 async def test_resume_goes_on_from_what_is_stored(broken: Broken) -> None:

@@ -8,6 +8,7 @@ import structlog
 
 from driftline.errors import StateError
 from driftline.eventlog.routing import events_partition
+from driftline.monitor.head import Head
 from driftline.monitor.partition import PartitionMonitor
 from driftline.monitor.state import StoredInstance
 
@@ -63,6 +64,15 @@ async def load_partition(
                 "detector_begun_anew", instance=instance.key.name, signal=signal, reason=reason
             )
     return monitor, outbox
+
+
+async def stored_rows(store: Store, key: InstanceKey) -> int:
+    """The rows in the books of an instance as it is stored; 0 where they cannot be read."""
+    try:
+        stored = await store.load_instance(key)
+        return Head.decode(stored.fields["head"]).rows if stored is not None else 0
+    except (StateError, KeyError):
+        return 0
 
 
 async def _adopt(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from driftline.agents.loading import load_partition
+from driftline.agents.loading import load_partition, stored_rows
 from driftline.crashpoints import CrashPoint, pass_point
 from driftline.errors import OvertakenError, StateError
 from driftline.eventlog.codec import decode
@@ -77,6 +77,9 @@ class PartitionWork:
             UnavailableError: the store or Kafka does not answer.
         """
         async with self._applying:
+            if self._given_up:
+                # What failed ends the process, and says why; this memory is not what is stored.
+                return
             pass_point(CrashPoint.EVENTS_FETCHED)
             self.monitor.trim(KEEP_ENTRIES)
             messages = [
@@ -146,6 +149,8 @@ class PartitionWork:
             return
         await self._checkpoint(forced=True)
         await self._landed()
+        for key in [key for key in self.monitor.suspended if names(command, key)]:
+            self.monitor.book_forgotten(key.stream, await stored_rows(self._store, key))
         self.monitor.apply(offset, command, {})
         count = self._deployment.settings.topics.events_partitions
         for key in await self._store.list_instances():
@@ -193,6 +198,8 @@ class PartitionWork:
         self._due_at = asyncio.get_running_loop().time() + self._pause
         self._gauges.on_checkpoint(self.monitor, size)
         self._flight = asyncio.create_task(self._land(step, batches))
+        # Should nobody wait for it any more, what went wrong before has been said.
+        self._flight.add_done_callback(lambda flight: flight.cancelled() or flight.exception())
 
     def _acknowledge(self) -> None:
         batches, self._applied = self._applied, []

@@ -52,6 +52,8 @@ def balance_line(stream: StreamStatus) -> str:
         terms.append(f"{count(one.over_max_instances)} over max_instances")
     if one.suspended:
         terms.append(f"{count(one.suspended)} of suspended instances")
+    if one.forgotten:
+        terms.append(f"{count(one.forgotten)} forgotten")
     if one.difference:
         terms.append(f"{count(one.difference)} others")
     return f"{' + '.join(terms)}: {one.verdict}"
@@ -70,6 +72,7 @@ def join_line(stream: StreamStatus) -> str:
         "duplicates": one.duplicate_predictions + one.duplicate_labels,
         "corrected": one.corrected,
         "evicted": one.evicted + one.evicted_labels,
+        "late": one.late,
     }
     rest = ", ".join(f"{count(number)} {name}" for name, number in named.items())
     return f"join: {many(one.predictions, 'prediction')}, {many(one.labels, 'label')}: {rest}"

@@ -33,11 +33,12 @@ class JoinTotals(msgspec.Struct):
     """What became of every prediction and label so far.
 
     predictions = joined + expired + evicted + waiting now, and labels = joined + duplicates +
-    corrected + orphaned + evicted labels + early now; a duplicate prediction is in neither sum.
+    corrected + orphaned + evicted labels + early now; a duplicate or late prediction is in neither
+    sum.
     """
 
     predictions: int = 0
-    """Predictions taken in, duplicates apart."""
+    """Predictions taken in; duplicates and late ones apart."""
     labels: int = 0
     """Labels taken in, duplicates and corrections among them."""
     joined: int = 0
@@ -56,6 +57,8 @@ class JoinTotals(msgspec.Struct):
     """Predictions dropped because more than `max_waiting` entries were held."""
     evicted_labels: int = 0
     """Early labels dropped for the same reason."""
+    late: int = 0
+    """Predictions whose horizon was over when they came: new ones, or some that are sent again."""
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -166,19 +169,21 @@ class Join:
                 # that were applied before do not come here, entries and position are stored as one.
                 self.totals.duplicate_predictions += 1
                 continue
-            self.totals.predictions += 1
-            fresh.append(row)
             if entry is not None and entry.at - at <= self._groups.horizon:
                 made = Entry(0, _JOINED, at, partition, offset, prediction, score, version)
                 outcomes.append(self._complete_early(row, id_, entry, made))
             elif self._groups.expired_at(at, self._now):
-                # A label held for it stays until its own time is over, and is an orphan then.
-                self.totals.expired += 1
+                # Whether it came before nobody knows by now: it is counted, and fed to nothing. A
+                # label held for it stays until its own time is over, and is an orphan then.
+                self.totals.late += 1
+                continue
             else:
                 if entry is not None:
                     self._orphan(entry)
                 made = Entry(0, _WAITING, at, partition, offset, prediction, score, version)
                 self._hold(id_, made)
+            self.totals.predictions += 1
+            fresh.append(row)
         return fresh, outcomes
 
     def on_labels(

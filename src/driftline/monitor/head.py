@@ -55,6 +55,11 @@ class Head(msgspec.Struct):
             books = self.sources[name] = RowBooks(source.incarnation, 0)
         return books
 
+    @property
+    def rows(self) -> int:
+        """Rows that are in the books, applied or duplicates."""
+        return sum(one.applied + one.duplicates for one in self.sources.values())
+
     def saw_version(self, version: str, count: int, first: Micros, last: Micros) -> None:
         """Count predictions of a model version."""
         seen = self.versions.pop(version, None) or VersionSeen(first, last)

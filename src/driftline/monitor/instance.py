@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from driftline.eventlog.messages import Rows
     from driftline.join import Entry, Outcome, Revision
     from driftline.model import InstanceKey, Micros
+    from driftline.monitor.head import RowBooks
     from driftline.monitor.state import StoredInstance
     from driftline.monitor.watchers import Publish
     from driftline.signals import TextSeries
@@ -59,6 +60,8 @@ class Instance:
         self._declaration_stored = False
         self.pending_rows = 0
         """Rows applied since the last checkpoint."""
+        self._rows_in_flight = 0
+        self._rows_stored = 0
 
     # -- what is known --
 
@@ -103,6 +106,7 @@ class Instance:
             "expired": totals.expired,
             "orphaned": totals.orphaned,
             "evicted": totals.evicted + totals.evicted_labels,
+            "late": totals.late,
         }
 
     @property
@@ -115,6 +119,26 @@ class Instance:
             fates[role, "duplicate"] += books.duplicates
             fates[role, "redelivered"] += books.redelivered
         return fates
+
+    @property
+    def row_books(self) -> Mapping[str, RowBooks]:
+        """What became of its rows, by role and source partition."""
+        return self._head.sources
+
+    @property
+    def rows(self) -> int:
+        """Rows that are in its books, applied or duplicates."""
+        return self._head.rows
+
+    @property
+    def new_rows(self) -> int:
+        """Those of them that no checkpoint holds."""
+        return max(self.rows - self._rows_in_flight, 0)
+
+    @property
+    def unstored_rows(self) -> int:
+        """Those of them that no checkpoint holds that is known to be stored."""
+        return max(self.rows - self._rows_stored, 0)
 
     @property
     def _lateness(self) -> Micros:
@@ -159,11 +183,13 @@ class Instance:
     ) -> tuple[Sequence[int], Sequence[Outcome], dict[str, Series | TextSeries]]:
         outcomes: Sequence[Outcome] = ()
         fresh: Sequence[int] = range(len(rows))
+        duplicates = self._join.totals.duplicate_predictions
         if self.stream.spec.labels is not None:
             fresh, outcomes = self._join.on_predictions(rows, found)
+        duplicates = self._join.totals.duplicate_predictions - duplicates
         books = self._head.books(rows.role, rows.source)
-        books.applied += len(fresh)
-        books.duplicates += len(rows) - len(fresh)
+        books.applied += len(rows) - duplicates
+        books.duplicates += duplicates
         self._count_versions(rows)
         series = prediction_series(self._watchers.signals, rows, fresh)
         series |= outcome_series(self._outcome_signals(), self.stream.spec.task, outcomes)
@@ -317,6 +343,7 @@ class Instance:
         self._windows.clear_changes()
         self._outbox = []
         self.pending_rows = 0
+        self._rows_in_flight = self.rows
         self._stored_offset = to_offset
         return checkpoint
 
@@ -330,6 +357,7 @@ class Instance:
     def settle(self) -> None:
         """The last checkpoint is stored."""
         self._join.settle()
+        self._rows_stored = self._rows_in_flight
 
     def trim(self, keep: int) -> None:
         """Of the join's entries keep about `keep` in memory; between messages only."""
@@ -369,6 +397,7 @@ class Instance:
         self._join.restore(fields["join"])
         self._watchers.restore(fields)
         self._stored_offset = stored.offset
+        self._rows_stored = self._rows_in_flight = self.rows
         return self._windows.restore(fields["windows"])
 
     def load_windows(self, blobs: Mapping[str, bytes]) -> None:

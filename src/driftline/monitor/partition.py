@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from driftline.eventlog.messages import Message
     from driftline.model import Micros
     from driftline.monitor.books import Books
+    from driftline.monitor.partition_state import StreamState
     from driftline.monitor.state import StoredInstance, StoredPartition
 
 LEAST_KEPT: Final = 100
@@ -94,6 +95,10 @@ class PartitionMonitor:
     def books(self, stream: str) -> Books:
         """The books of a stream's source partitions."""
         return self._streams[stream].books
+
+    def stream_state(self, stream: str) -> StreamState:
+        """All that is kept of a stream apart from its instances."""
+        return self._streams[stream].state()
 
     def refused_rows(self, stream: str) -> int:
         """Rows of instances over `max_instances`."""
@@ -173,12 +178,13 @@ class PartitionMonitor:
         found: Mapping[str, bytes],
         effects: Effects,
     ) -> None:
+        lost = instance.new_rows
         try:
             entries = {id_: decode_entry(blob) for id_, blob in found.items()}
             effects.add(instance.on_rows(rows, entries))
         except DriftlineError as error:
             # Trouble of one instance stays there: its stored state is left as it was.
-            self.suspend(instance.key, str(error))
+            self._drop(instance.key, str(error), lost)
             return
         monitor.deadline = min(monitor.deadline, instance.deadline)
 
@@ -238,7 +244,7 @@ class PartitionMonitor:
         """Drop what is in memory, and begin anew; what is stored is removed by our owner."""
         for monitor in self._streams.values():
             for key in [key for key in monitor.instances if names(command, key)]:
-                del monitor.instances[key]
+                monitor.forgotten_rows += monitor.instances.pop(key).rows
         for key in [key for key in self.suspended if names(command, key)]:
             del self.suspended[key]
 
@@ -249,11 +255,29 @@ class PartitionMonitor:
             self.needs_reload = True
 
     def suspend(self, key: InstanceKey, reason: str) -> None:
-        """Pass this instance's rows over from here on; what is stored of it stays."""
+        """Pass this instance's rows over from here on; what is stored of it stays.
+
+        A checkpoint that is in flight is not stored of it.
+        """
+        monitor = self._streams.get(key.stream)
+        instance = monitor.instances.get(key) if monitor is not None else None
+        self._drop(key, reason, instance.unstored_rows if instance is not None else 0)
+
+    def _drop(self, key: InstanceKey, reason: str, lost: int) -> None:
+        """Suspend an instance; the rows that were applied and are not stored count as passed over.
+
+        Those before them are in the stored state, and count once it is resumed or looked at.
+        """
         self.suspended[key] = reason
         monitor = self._streams.get(key.stream)
         if monitor is not None:
             monitor.instances.pop(key, None)
+            monitor.suspended_rows += lost
+
+    def book_forgotten(self, stream: str, rows: int) -> None:
+        """Rows that stood in the books of an instance that was not in memory, and was forgotten."""
+        if stream in self._streams:
+            self._streams[stream].forgotten_rows += rows
 
     # -- what is stored --
 

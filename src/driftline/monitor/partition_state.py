@@ -25,6 +25,8 @@ class StreamState(msgspec.Struct):
     """Rows passed over because their instance is suspended."""
     passed: dict[str, tuple[str, int]] = msgspec.field(default_factory=dict)
     """By role and source partition: its incarnation, and the offset behind its last row so far."""
+    forgotten_rows: int = 0
+    """Rows that were in the books of instances which were forgotten."""
 
 
 class PartitionState(msgspec.Struct):

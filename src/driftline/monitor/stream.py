@@ -33,6 +33,7 @@ class StreamMonitor:
         self.books = Books()
         self.refused = 0
         self.suspended_rows = 0
+        self.forgotten_rows = 0
         self.passed: dict[str, tuple[str, int]] = {}
         self.instances: dict[InstanceKey, Instance] = {}
         self.deadline: Micros = NEVER
@@ -41,7 +42,12 @@ class StreamMonitor:
     def state(self) -> StreamState:
         """All but the instances, as it is stored."""
         return StreamState(
-            self.clock.snapshot(), self.books, self.refused, self.suspended_rows, self.passed
+            self.clock.snapshot(),
+            self.books,
+            self.refused,
+            self.suspended_rows,
+            self.passed,
+            self.forgotten_rows,
         )
 
     def restore(self, state: StreamState) -> None:
@@ -50,6 +56,7 @@ class StreamMonitor:
         self.books = state.books
         self.refused, self.suspended_rows = state.refused, state.suspended_rows
         self.passed = state.passed
+        self.forgotten_rows = state.forgotten_rows
 
     def pass_rows(self, rows: Rows) -> int:
         """Note how far rows have come; the offset below which they had come before."""

@@ -45,13 +45,15 @@ def build_balance(
         duplicates += source.duplicates
     refused = sum(state.refused for state in states)
     suspended = sum(state.suspended_rows for state in states)
+    forgotten = sum(state.forgotten_rows for state in states)
     return Balance(
         rows=rows,
         applied=applied,
         duplicates=duplicates,
         over_max_instances=refused,
         suspended=suspended,
-        difference=rows - applied - duplicates - refused - suspended,
+        forgotten=forgotten,
+        difference=rows - applied - duplicates - refused - suspended - forgotten,
         log_read=log_read,
     )
 

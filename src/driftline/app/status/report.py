@@ -83,7 +83,7 @@ class SourceStatus:
 class Balance:
     """What became of the rows of all a stream's sources.
 
-    rows = applied + duplicates + over_max_instances + suspended + difference.
+    rows = applied + duplicates + over_max_instances + suspended + forgotten + difference.
     """
 
     rows: int
@@ -91,6 +91,8 @@ class Balance:
     duplicates: int
     over_max_instances: int
     suspended: int
+    forgotten: int
+    """Of instances that were forgotten."""
     difference: int
     """Rows on their way from the log to their instance, while the log is not read to its end."""
     log_read: bool
@@ -107,7 +109,7 @@ class Balance:
         if not self.difference:
             return "balanced"
         if not self.log_read:
-            return f"{self.difference:,} rows on their way to their instance, or forgotten"
+            return f"{self.difference:,} rows on their way to their instance"
         return f"{self.difference:,} rows are not accounted for (was something forgotten?)"
 
 
