@@ -103,7 +103,7 @@ def test_every_setting_is_documented() -> None:
     for name in documented:
         parts = name.split(".")
         assert parts[0] in Settings.model_fields, name
-    for group in ("topics", "worker", "metrics", "logs"):
+    for group in ("topics", "worker", "metrics", "web", "logs"):
         model = getattr(Settings(), group)
         expected = {f"{group}.{name}" for name in type(model).model_fields}
         assert {name for name in documented if name.startswith(f"{group}.")} == expected

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
@@ -59,6 +59,24 @@ class MetricsSettings(Spec):
     host: Line = "127.0.0.1"
 
 
+Origin: TypeAlias = Annotated[
+    str, Field(max_length=300, pattern=r"^https?://[a-zA-Z0-9.\[\]:-]+$")
+]
+"""Where a web page comes from, as browsers say it: scheme, host and port, and nothing behind."""
+
+
+class WebSettings(Spec):
+    """The HTTP API: `driftline web`."""
+
+    host: Line = "127.0.0.1"
+    port: Annotated[Whole, Field(ge=1, le=65_535)] = 8460
+    cors_origins: Annotated[tuple[Origin, ...], Field(max_length=100)] = ()
+    """Sites whose pages may read answers; none by default."""
+    max_body_bytes: Annotated[Whole, Field(ge=1_000, le=10_000_000)] = 65_536
+    requests_per_minute: Annotated[Whole, Field(ge=1, le=1_000_000)] = 600
+    """Of one token, in one process; all of them may come at once."""
+
+
 class LogsSettings(Spec):
     """What is logged and how."""
 
@@ -77,6 +95,7 @@ class Settings(Spec):
     topics: TopicsSettings = TopicsSettings()
     worker: WorkerSettings = WorkerSettings()
     metrics: MetricsSettings = MetricsSettings()
+    web: WebSettings = WebSettings()
     logs: LogsSettings = LogsSettings()
 
     @property
