@@ -31,9 +31,8 @@ def changes() -> list[AlertChange]:
     values = coin(steps((5_000, 0.1), (500, 0.3)), 1)
     subject.extend({"": values}, times(len(values)))
     told = subject.on_alarm(alarm(5_499), incarnation="kQ2x")
-    ended = subject.withdraw(START + 6_000 * SECOND)
-    assert ended is not None
-    return [*told, ended]
+    ended = subject.end(Reason.WITHDRAWN, START + 6_000 * SECOND)
+    return [*told, *ended]
 
 
 def profile() -> Profile:

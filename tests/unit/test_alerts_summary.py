@@ -65,6 +65,7 @@ def change(
         opened=opened,
         incarnation="",
         at=CHANGE + 9 * DAY,
+        newest=CHANGE + 9 * DAY,
     )
 
 

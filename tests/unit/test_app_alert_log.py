@@ -10,6 +10,7 @@ from rich.console import Console
 
 from driftline.alerts.alert import Status
 from driftline.alerts.event import LabelState, build_event
+from driftline.alerts.lifecycle import Reason
 from driftline.app.alert_log import AlertLog, find_alert, load_alerts, select_alerts
 from driftline.app.reading_topics import TopicRecord
 from driftline.cli.alert_text import alert_line, alert_page, alert_table
@@ -31,9 +32,8 @@ def changes(profile: str = "adwin") -> list[AlertChange]:
     values = coin(steps((5_000, 0.1), (500, 0.3)), 1)
     subject.extend({"": values}, times(len(values)))
     told = subject.on_alarm(alarm(5_499, profile=profile), incarnation="x")
-    ended = subject.withdraw(START + 6_000 * SECOND)
-    assert ended is not None
-    return [*told, ended]
+    ended = subject.end(Reason.WITHDRAWN, START + 6_000 * SECOND)
+    return [*told, *ended]
 
 
 def record(change: AlertChange, offset: int) -> TopicRecord:

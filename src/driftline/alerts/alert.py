@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from driftline.alerts.course import Point  # noqa: TC001 - a field's type
 from driftline.alerts.evidence import Evidence  # noqa: TC001 - read at run time by msgspec
 from driftline.alerts.lifecycle import AlertState, Reason, Step, move
 from driftline.alerts.recovery import Recovery  # noqa: TC001 - read at run time by msgspec
@@ -28,6 +29,16 @@ class Testimony:
     """How often it has alarmed in this alert."""
     values_seen: int
     """How many values it had been given at its first alarm in this alert, that one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """A person has taken an alert on."""
+
+    by: str
+    at: Micros
+    """By the clock of who asked."""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,13 @@ class AlertChange:
     incarnation: str
     """Of that record's topic; empty if unknown."""
     at: Micros
-    """The event time of the record at which this change was decided."""
+    """The event time of the record at which this change was decided; the very moment, where time
+    decided it."""
+    newest: Micros
+    """The event time up to which the signal is known."""
+    acknowledged: Acknowledgement | None = None
+    history: tuple[Point, ...] = ()
+    """The signal's course around the change, oldest first."""
     row: int | None = None
     """Where in the values given to `extend` it was decided; None if not there."""
 
@@ -89,6 +106,11 @@ class Alert:
     latest_incarnation: str = ""
     latest_rows: int = 0
     """Its `rows` at its latest alarm."""
+    since: Micros = 0
+    """The event time by which its first alarm was known: how long it lasts counts from here."""
+    fired_at: Micros | None = None
+    """The event time at which it came to fire; None while it is pending."""
+    acknowledged: Acknowledgement | None = None
 
     @property
     def sign(self) -> int:
@@ -110,14 +132,17 @@ class Alert:
         self.witnesses = tuple(known.values())
         return old is None
 
-    def fire(self) -> None:
-        """The drift was held for as long as asked, which as yet is no time at all."""
+    def fire(self, at: Micros) -> None:
+        """The drift has lasted for as long as asked."""
         self.state = move(self.state, Step.HELD)
+        self.fired_at = at
 
     def end(self, reason: Reason) -> None:
-        """Nothing but late alarms can happen to it from here on.
+        """Nothing but late alarms can happen to it from here on; if it was pending, nothing.
 
         Raises:
-            IllegalTransition: it does not fire.
+            IllegalTransition: it has ended, or what is pending cannot end so.
         """
-        self.state = move(self.state, Step(reason))
+        pending = self.state is AlertState.PENDING
+        quiet = pending and reason is Reason.RECOVERED
+        self.state = move(self.state, Step.QUIET if quiet else Step(reason))

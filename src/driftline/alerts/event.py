@@ -12,14 +12,19 @@ from urllib.parse import quote
 
 from driftline.alerts.alert import AlertChange, Status
 from driftline.alerts.schema import (
+    AcknowledgedData,
     AlertData,
     AlertEnvelope,
+    CauseData,
     DetectorData,
     DriftData,
     EvidenceData,
     LabelsData,
     MovedData,
+    PointData,
+    RetrainData,
     SampleData,
+    SourceWindowData,
     TriggerData,
 )
 from driftline.alerts.summary import summarise_change
@@ -71,11 +76,17 @@ def build_event(
     labels: LabelState | None = None,
     moved_with: Sequence[Shift] = (),
     seen_at: Micros | None = None,
+    owner: str | None = None,
+    tags: Sequence[str] = (),
+    cause: CauseData | None = None,
+    retrain: bool = False,
+    sources: Sequence[SourceWindowData] = (),
 ) -> AlertEvent:
     """The event that tells of a change.
 
     `labels` is given exactly for a signal that needs them; `moved_with` as `rank_shifts` orders it;
-    `versions` those seen lately, of which the last 20 are told; `profiles` all of the watch.
+    `versions` those seen lately, of which the last 20 are told; `profiles` all of the watch. With
+    `retrain` the data since the change is named, which lies in `sources`.
     """
     seen = None if seen_at is None else to_datetime(seen_at)
     data = DriftData(
@@ -88,12 +99,15 @@ def build_event(
         stream=change.instance.stream,
         instance=change.instance.name,
         signal=change.signal,
+        owner=owner,
+        tags=tuple(tags),
         signal_kind=change.kind,
         indicator=change.indicator,
         slice=change.slice,
         status=change.status,
         reason=change.reason,
         severity=change.severity,
+        acknowledged=_acknowledged(change),
         direction=change.direction,
         model_versions=tuple(versions[-MAX_VERSIONS:]),
         detectors=_detectors(change, profiles),
@@ -102,6 +116,12 @@ def build_event(
         evidence=EvidenceData.of(change.evidence),
         labels=None if labels is None else _labels(labels),
         moved_with=tuple(map(_moved, moved_with)),
+        history=tuple(
+            PointData(at=to_datetime(one.at), mean=one.mean, count=one.count)
+            for one in change.history
+        ),
+        cause=cause,
+        retrain=_retrain(change, sources) if retrain else None,
         at=to_datetime(change.at),
         seen_at=seen,
         summary=summarise_change(change, labelled=labels is not None),
@@ -168,6 +188,21 @@ def _trigger(change: AlertChange) -> TriggerData:
         at=to_datetime(record.at),
         detector=change.opened.profile,
         values_seen=change.opened.values_seen,
+    )
+
+
+def _acknowledged(change: AlertChange) -> AcknowledgedData | None:
+    said = change.acknowledged
+    if said is None:
+        return None
+    return AcknowledgedData(by=said.by, at=to_datetime(said.at), note=said.note)
+
+
+def _retrain(change: AlertChange, sources: Sequence[SourceWindowData]) -> RetrainData:
+    return RetrainData(
+        since=to_datetime(change.evidence.change_at),
+        until=to_datetime(change.newest),
+        sources=tuple(sources),
     )
 
 

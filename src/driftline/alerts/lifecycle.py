@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class AlertState(StrEnum):
-    """Where an alert stands. Only firing and resolved are told to anybody."""
+    """Where an alert stands. Firing and resolved are told; pending is there to be looked at."""
 
     INACTIVE = "inactive"
     PENDING = "pending"
@@ -21,12 +21,14 @@ class AlertState(StrEnum):
 class Step(StrEnum):
     """What can happen to an alert."""
 
+    WARNING = "warning"
+    """A detector's warning: it makes an alert pending, and can never make it fire."""
     DRIFT = "drift"
     """A detector's alarm."""
     HELD = "held"
-    """The drift lasted as long as its watch asks for (no time at all, as yet)."""
+    """The drift lasted for as long as its watch asks."""
     QUIET = "quiet"
-    """It did not."""
+    """It did not: the signal was back at its reference before."""
     RECOVERED = "recovered"
     ACCEPTED = "accepted"
     SUPERSEDED = "superseded"
@@ -56,12 +58,18 @@ class IllegalTransition(Exception):  # noqa: N818 - named for the rule it breaks
 _ENDS: Final[Mapping[Step, AlertState]] = {Step(reason): AlertState.RESOLVED for reason in Reason}
 
 TRANSITIONS: Final[Mapping[AlertState, Mapping[Step, AlertState]]] = {
-    AlertState.INACTIVE: {Step.DRIFT: AlertState.PENDING},
+    AlertState.INACTIVE: {
+        Step.WARNING: AlertState.PENDING,
+        Step.DRIFT: AlertState.PENDING,
+    },
+    # Nobody has been told of it, so its end is not told either.
     AlertState.PENDING: {
+        Step.WARNING: AlertState.PENDING,
         Step.DRIFT: AlertState.PENDING,
         Step.HELD: AlertState.FIRING,
         Step.QUIET: AlertState.INACTIVE,
-        Step.RECOVERED: AlertState.INACTIVE,
+        Step.ACCEPTED: AlertState.INACTIVE,
+        Step.SUPERSEDED: AlertState.INACTIVE,
         Step.WITHDRAWN: AlertState.INACTIVE,
     },
     AlertState.FIRING: {Step.DRIFT: AlertState.FIRING, **_ENDS},

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from driftline.alerts.alert import Alert  # noqa: TC001 - read at run time by msgspec
+from driftline.alerts.deadlines import LAST_TIME
 from driftline.alerts.evidence import Sample  # noqa: TC001 - read at run time by msgspec
 from driftline.alerts.lifecycle import AlertState
 from driftline.alerts.ring import LIMIT, Ring, RingState
 from driftline.errors import StateError
-from driftline.model import Alarm  # noqa: TC001 - read at run time by msgspec
+from driftline.model import Alarm, Micros  # noqa: TC001 - read at run time by msgspec
 
-VERSION: Final = 1
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+VERSION: Final = 2
+BEFORE_ALL: Final[Micros] = -(1 << 62)
+"""The clock of a track to which nothing has come yet."""
 MOST: Final = 10 * LIMIT
 """No mean or deviation of what a ring takes in comes near it."""
 
@@ -43,6 +49,8 @@ class TrackState(msgspec.Struct, frozen=True):
     ring: RingState
     alert: Alert | None
     ended: Ended | None
+    clock: Micros = BEFORE_ALL
+    """The event time by which its latest value was known."""
     version: int = VERSION
 
 
@@ -63,10 +71,10 @@ def decode_state(blob: bytes, instance: str, signal: str) -> tuple[TrackState, R
     """
     try:
         version = msgspec.msgpack.decode(blob, type=_Version).version
-        if version != VERSION:
+        if version not in _READ:
             msg = f"{instance}/{signal}: stored track has version {version}, not {VERSION}"
             raise StateError(msg)
-        state = msgspec.msgpack.decode(blob, type=TrackState)
+        state = _READ[version](msgspec.msgpack.decode(blob, type=TrackState))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         msg = f"{instance}/{signal}: stored track does not decode: {error}"
         raise StateError(msg) from None
@@ -75,23 +83,44 @@ def decode_state(blob: bytes, instance: str, signal: str) -> tuple[TrackState, R
         raise StateError(msg)
     if state.alert is not None:
         _check_alert(state.alert, state.series)
+    if abs(state.clock) > LAST_TIME and (state.alert is not None or state.clock != BEFORE_ALL):
+        msg = f"{instance}/{signal}: stored clock is no time"
+        raise StateError(msg)
     if state.ended is not None and not _is_sound(state.ended.reference):
         msg = f"{instance}/{signal}: stored reference contradicts itself"
         raise StateError(msg)
     return state, Ring.restore(state.ring, len(state.series))
 
 
+def _from_version_1(state: TrackState) -> TrackState:
+    """Its alerts fired at once, and no clock was kept: the latest value's time has to do."""
+    alert, clock = state.alert, state.ring.last_at
+    if alert is not None:
+        alert.since = alert.fired_at = alert.opened.trigger.at
+        clock = max(clock, alert.since)
+    return msgspec.structs.replace(state, clock=clock, version=VERSION)
+
+
+_READ: Final[Mapping[int, Callable[[TrackState], TrackState]]] = {
+    1: _from_version_1,
+    VERSION: lambda state: state,
+}
+
+
 def _check_alert(alert: Alert, series: tuple[str, ...]) -> None:
     recovery, evidence = alert.recovery, alert.evidence
     numbers = (recovery.reference, recovery.shift, recovery.level, alert.told)
+    firing = alert.state is AlertState.FIRING
     sound = (
-        alert.state is AlertState.FIRING
+        alert.state in (AlertState.PENDING, AlertState.FIRING)
+        and (alert.fired_at is not None) == (alert.revision > 0) == firing
+        and max(abs(alert.since), abs(alert.fired_at or 0)) <= LAST_TIME
         and alert.indicator in series
         and all(abs(number) <= MOST for number in numbers)
         and recovery.shift != 0
         and 0 <= recovery.variance <= MOST * MOST
         and math.isfinite(recovery.score)
-        and min(recovery.count, recovery.back, alert.rows, alert.revision - 1) >= 0
+        and min(recovery.count, recovery.back, alert.rows, alert.revision) >= 0
         and all(map(_is_sound, (evidence.before, evidence.after, evidence.now or evidence.after)))
     )
     if not sound:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from driftline.alerts.alert import Alert, AlertChange, Status
+from driftline.alerts.alert import Acknowledgement, Alert, AlertChange
+from driftline.alerts.deadlines import deadline_of, row_due
 from driftline.alerts.evidence import Evidence, Shift
 from driftline.alerts.identity import Fingerprint
-from driftline.alerts.lifecycle import Reason
+from driftline.alerts.lifecycle import AlertState, Reason
 from driftline.alerts.moved import shift_across
 from driftline.alerts.recovery import SETTLING
 from driftline.alerts.ring import BLOCK, Ring
 from driftline.alerts.split import Finding, find_change
-from driftline.alerts.state import Ended, TrackState, decode_state, encode_state
+from driftline.alerts.state import BEFORE_ALL, Ended, TrackState, decode_state, encode_state
+from driftline.alerts.telling import tell
 from driftline.alerts.weighing import (
     begin_test,
     leads_back,
@@ -47,6 +49,9 @@ class SignalTrack:
     before, or a level that moved by a real shift and by a quarter of the shift last told of. It
     resolves when the signal is back at the reference, or clearly beyond it on the other side, which
     may open an alert of the other direction.
+
+    With a `hold` in its watch an alert is pending first: it fires, and is told for the first time,
+    once that much event time has passed and the signal is not back.
     """
 
     def __init__(self, instance: InstanceKey, watch: Watch) -> None:
@@ -56,18 +61,32 @@ class SignalTrack:
         self._ring = Ring(0)
         self._alert: Alert | None = None
         self._ended: Ended | None = None
+        self._clock: Micros = BEFORE_ALL
+
+    @property
+    def alert(self) -> Alert | None:
+        """The alert that lives, pending or firing."""
+        return self._alert
 
     @property
     def firing(self) -> bool:
-        """Whether an alert lives."""
-        return self._alert is not None
+        """Whether an alert fires."""
+        return self._alert is not None and self._alert.state is AlertState.FIRING
 
-    def extend(self, series: Mapping[str, Floats], times: Ints) -> list[AlertChange]:
+    @property
+    def deadline(self) -> Micros | None:
+        """The event time at which `on_time` has something to do; None: there is nothing."""
+        return None if self._alert is None else deadline_of(self._alert, self._watch)
+
+    def extend(
+        self, series: Mapping[str, Floats], times: Ints, known: Ints | None = None
+    ) -> list[AlertChange]:
         """Learn the next values, finite and none missing, with their event times, in log order.
 
         `series` holds "" for a plain signal, or one column of 0 and 1 per indicator of a
-        categorical feature, all as long as `times`. A change has as its `row` the index at which it
-        was decided.
+        categorical feature, all as long as `times`. `known` has the event times of the records that
+        made the values known, where those are others: labels. By them time passes. A change has as
+        its `row` the index at which it was decided.
 
         Raises:
             ValueError: other series than before.
@@ -75,22 +94,42 @@ class SignalTrack:
         if not times.size:
             return []
         values = self._matrix(series)
-        blocks, rest, rest_times = self._ring.cut(values, times)
-        begun = self._ring.unfinished
+        clock = self._clock_at(times if known is None else known)
         changes: list[AlertChange] = []
-        done = row = 0
-        while done < len(blocks):
-            taken = self._until_decision(blocks[done:])
-            self._ring.add(blocks[done : done + taken], rest[:, :0], rest_times[:0])
-            done += taken
-            end = done * BLOCK - begun
-            self._count_rows(end - row)
-            row = end
-            change = self._decide(int(times[row - 1]), row - 1)
-            changes += [change] if change else []
-        self._ring.add(blocks[done:], rest, rest_times)
-        self._count_rows(times.size - row)
+        row = 0
+        while row < times.size:
+            # Before the first value that comes at or after a deadline, time decides.
+            changes += self.on_time(int(clock[row]), row=row)
+            end = row_due(clock, self.deadline, row)
+            row = self._learn(values[:, :end], times[:end], clock, row, changes)
         self._ring.remember_last(values, times)
+        return changes
+
+    def first_due(self, known: Ints) -> int | None:
+        """The first of the next values by which time moves the alert, as `known` is of `extend`.
+
+        None: none of them.
+        """
+        if self.deadline is None:
+            return None
+        row = row_due(self._clock_at(known), self.deadline, 0)
+        return row if row < known.size else None
+
+    def _clock_at(self, known: Ints) -> Ints:
+        """How far event time will have come with each of the next values."""
+        return np.maximum(np.maximum.accumulate(known), self._clock)
+
+    def on_time(self, now: Micros, *, row: int | None = None) -> list[AlertChange]:
+        """Event time has come so far: a pending alert may fire by it, and a firing one expire."""
+        changes: list[AlertChange] = []
+        while (alert := self._alert) is not None:
+            moment = self.deadline
+            if moment is None or moment > now:
+                break
+            if alert.state is AlertState.PENDING:
+                changes.append(self._fire(alert, moment, row=row))
+            else:
+                changes += self._finish(alert, Reason.EXPIRED, moment, row=row)
         return changes
 
     def on_alarm(self, alarm: Alarm, *, incarnation: str = "") -> list[AlertChange]:
@@ -111,24 +150,45 @@ class SignalTrack:
             if finding.real:
                 self._ring.mark = finding.boundary
             return []
-        return [self._open(finding, alarm, incarnation, at=alarm.trigger.at)]
+        return self._open(finding, alarm, incarnation, at=alarm.trigger.at)
 
     def shift_at(self, moment: Micros) -> Shift | None:
         """How much the signal differs across a moment; None with under 30 values on a side."""
         return shift_across(self._ring, self._series, self._watch.signal, moment)
 
-    def end(self, reason: Reason, at: Micros) -> AlertChange | None:
-        """End the living alert for a reason that the values do not give; None if there is none.
+    def end(self, reason: Reason, at: Micros) -> list[AlertChange]:
+        """End the living alert, if there is one, for a reason that the values do not give."""
+        return [] if self._alert is None else self._finish(self._alert, reason, at)
 
-        The present level is the reference of the next alert.
+    def acknowledge(self, said: Acknowledgement, at: Micros) -> list[AlertChange]:
+        """A person has taken the living alert on: told, unless nobody was told of it yet."""
+        if self._alert is not None:
+            self._alert.acknowledged = said
+        return self.retell(at)
+
+    def accept(self, at: Micros) -> list[AlertChange]:
+        """The level of now is the new normal: the living alert ends, and this is the reference."""
+        if (alert := self._alert) is None:
+            return []
+        row = self._series_row(alert.indicator)
+        finding = present_level(self._ring, row, alert.evidence.before)
+        if finding is not None:
+            take_in(self._ring, alert, finding)
+        return self._begin_anew(alert, Reason.ACCEPTED, at)
+
+    def supersede(self, values: int, at: Micros) -> list[AlertChange]:
+        """Another model carries the signal, as it did most of the last so many values.
+
+        The living alert ends, and these values are the reference.
         """
-        if self._alert is None:
-            return None
-        return self._finish(self._alert, reason, at)
+        if (alert := self._alert) is None:
+            return []
+        self._ring.mark = self._ring.boundary_back(values)
+        return self._begin_anew(alert, Reason.SUPERSEDED, at)
 
-    def withdraw(self, at: Micros) -> AlertChange | None:
-        """The watch or its stream is gone: so is its alert, if one lives."""
-        return self.end(Reason.WITHDRAWN, at)
+    def retell(self, at: Micros) -> list[AlertChange]:
+        """Tell of the living alert once more, for a reason of its surroundings; if it fires."""
+        return [self._tell(self._alert, at)] if self._alert is not None and self.firing else []
 
     def rewatch(self, watch: Watch) -> None:
         """The same signal under another line of the declaration; a living alert goes on."""
@@ -144,6 +204,7 @@ class SignalTrack:
                 ring=self._ring.snapshot(),
                 alert=self._alert,
                 ended=self._ended,
+                clock=self._clock,
             )
         )
 
@@ -155,7 +216,7 @@ class SignalTrack:
         """
         state, ring = decode_state(blob, self._instance.name, self._watch.signal)
         self._series, self._ring = state.series, ring
-        self._alert, self._ended = state.alert, state.ended
+        self._alert, self._ended, self._clock = state.alert, state.ended, state.clock
 
     # Learning.
 
@@ -170,6 +231,34 @@ class SignalTrack:
             return np.asarray(series[names[0]], np.float64).reshape(1, -1)
         return np.stack([np.asarray(series[name], np.float64) for name in self._series])
 
+    def _learn(
+        self, values: Floats, times: Ints, clock: Ints, begin: int, changes: list[AlertChange]
+    ) -> int:
+        """Take in values from `begin` on, until an alert opens or ends; hand back where that was.
+
+        What is to be told is added to `changes`.
+        """
+        blocks, rest, rest_times = self._ring.cut(values[:, begin:], times[begin:])
+        origin, row, done = begin - self._ring.unfinished, begin, 0
+        alive = self._alert
+        while done < len(blocks):
+            taken = self._until_decision(blocks[done:])
+            self._ring.add(blocks[done : done + taken], rest[:, :0], rest_times[:0])
+            done += taken
+            row = self._pass_rows(clock, row, origin + done * BLOCK)
+            changes += self._decide(int(times[row - 1]), row - 1)
+            if self._alert is not alive:
+                return row
+        self._ring.add(blocks[done:], rest, rest_times)
+        return self._pass_rows(clock, row, times.size)
+
+    def _pass_rows(self, clock: Ints, begin: int, end: int) -> int:
+        """Count the values from `begin` up to `end`, which is handed back."""
+        if end > begin:
+            self._clock = int(clock[end - 1])
+            self._count_rows(end - begin)
+        return end
+
     def _until_decision(self, blocks: Blocks) -> int:
         """How many of these blocks can be taken in at once before something may be decided."""
         if self._alert is not None:
@@ -179,19 +268,19 @@ class SignalTrack:
             return next(recovered, len(means))
         return 1 if self._ended is not None and self._ended.held is not None else len(blocks)
 
-    def _decide(self, at: Micros, row: int) -> AlertChange | None:
+    def _decide(self, at: Micros, row: int) -> list[AlertChange]:
         """What follows from the block that was completed at this row."""
         if self._alert is not None:
-            return self._recover(at, row=row) if self._alert.recovery.recovered else None
+            return self._recover(at, row=row) if self._alert.recovery.recovered else []
         ended = self._ended
         if ended is None or ended.held is None:
-            return None
+            return []
         finding = settled_elsewhere(self._ring, self._series_row(ended.indicator), ended.reference)
         if finding is None:
-            return None
+            return []
         self._ended = replace(ended, held=None)
         if not self._counts(finding.direction):
-            return None
+            return []
         return self._open(finding, ended.held, ended.incarnation, at=at, row=row)
 
     def _count_rows(self, rows: int) -> None:
@@ -240,7 +329,7 @@ class SignalTrack:
         *,
         at: Micros,
         row: int | None = None,
-    ) -> AlertChange:
+    ) -> list[AlertChange]:
         categorical = self._watch.kind is SignalKind.CATEGORICAL
         fingerprint = Fingerprint(
             instance=self._instance.name,
@@ -265,10 +354,23 @@ class SignalTrack:
             ),
             recovery=begin_test(self._ring, finding),
             told=finding.after.mean,
+            since=self._clock,
         )
         alert.hear(alarm, incarnation)
-        alert.fire()
         self._alert = alert
+        if self._watch.hold:
+            return []
+        alert.fire(self._clock)
+        return [self._tell(alert, at, row=row)]
+
+    def _fire(self, alert: Alert, at: Micros, *, row: int | None) -> AlertChange:
+        """The drift has lasted: more is known of it by now than when it began."""
+        finding = present_level(
+            self._ring, self._series_row(alert.indicator), alert.evidence.before
+        )
+        if finding is not None:
+            take_in(self._ring, alert, finding)
+        alert.fire(at)
         return self._tell(alert, at, row=row)
 
     # Living.
@@ -280,16 +382,16 @@ class SignalTrack:
         if finding is not None and lies_beyond(alert, finding):
             ended = self._recover(alarm.trigger.at, row=None, finding=finding)
             if not self._counts(finding.direction):
-                return [ended]
-            return [ended, self._open(finding, alarm, incarnation, at=alarm.trigger.at)]
+                return ended
+            return ended + self._open(finding, alarm, incarnation, at=alarm.trigger.at)
         news = alert.hear(alarm, incarnation)
         if finding is not None:
             news |= take_in(self._ring, alert, finding)
-        return [self._tell(alert, alarm.trigger.at)] if news else []
+        return self.retell(alarm.trigger.at) if news else []
 
     def _recover(
         self, at: Micros, *, row: int | None, finding: Finding | None = None
-    ) -> AlertChange:
+    ) -> list[AlertChange]:
         """End the living alert where its level came back, and remember it for late alarms."""
         alert = self._living()
         series = self._series_row(alert.indicator)
@@ -310,37 +412,38 @@ class SignalTrack:
         )
         return self._finish(alert, Reason.RECOVERED, at, row=row)
 
+    def _begin_anew(self, alert: Alert, reason: Reason, at: Micros) -> list[AlertChange]:
+        """End an alert whose level of now is no drift any more but what later ones compare with."""
+        level = self._ring.sample(self._series_row(alert.indicator), self._ring.mark)
+        # What the detectors still have to say of the change belongs to the alert that ended.
+        self._ended = Ended(
+            indicator=alert.indicator,
+            reference=level or alert.evidence.after,
+            rows_left=max(SETTLING, min(alert.rows, LONGEST_ECHO)),
+        )
+        return self._finish(alert, reason, at)
+
     def _finish(
         self, alert: Alert, reason: Reason, at: Micros, *, row: int | None = None
-    ) -> AlertChange:
+    ) -> list[AlertChange]:
+        """End an alert: told, if it was told that it fires."""
+        told = alert.state is AlertState.FIRING
         alert.end(reason)
         self._alert = None
-        return self._tell(alert, at, reason=reason, row=row)
+        return [self._tell(alert, at, reason=reason, row=row)] if told else []
 
     def _tell(
         self, alert: Alert, at: Micros, *, reason: Reason | None = None, row: int | None = None
     ) -> AlertChange:
-        alert.revision += 1
-        alert.told = (alert.evidence.now or alert.evidence.after).mean
-        return AlertChange(
-            alert_id=alert.id,
-            fingerprint=alert.fingerprint,
-            revision=alert.revision,
-            instance=self._instance,
-            signal=self._watch.signal,
-            kind=self._watch.kind,
-            slice=None,
-            status=Status.FIRING if reason is None else Status.RESOLVED,
-            reason=reason,
-            severity=self._watch.severity,
-            direction=alert.direction,
-            indicator=alert.indicator,
-            evidence=alert.evidence,
-            alarms=alert.alarms,
-            witnesses=alert.witnesses,
-            opened=alert.opened,
-            incarnation=alert.incarnation,
+        return tell(
+            alert,
+            self._instance,
+            self._watch,
+            self._ring,
+            series=self._series_row(alert.indicator),
             at=at,
+            newest=self._clock,
+            reason=reason,
             row=row,
         )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
+from driftline.config.streams import EXPIRE_AFTER
 from driftline.config.yaml import write_key
 from driftline.errors import DeploymentError, Problem
 from driftline.model import Direction, Severity, SignalKind, Task
@@ -34,6 +36,8 @@ _SHOWN: Final = 12
 _LOSSES: Final = frozenset({LOSS, ABSOLUTE_LOSS, SQUARED_LOSS})
 NEEDS_LABELS: Final = frozenset({ERROR, LABEL, LABEL_DELAY}) | _LOSSES
 """The signals that only a labelled prediction has."""
+OF_THE_MODEL: Final = frozenset({ERROR, SCORE, PREDICTION}) | _LOSSES
+"""The signals that another version of the model makes other signals of."""
 
 _CLASS_KINDS: Final = {
     Task.BINARY: SignalKind.BINARY,
@@ -51,11 +55,22 @@ class Watch:
     profiles: tuple[Profile, ...]
     severity: Severity = Severity.WARNING
     direction: Direction = Direction.BOTH
+    hold: timedelta = timedelta(0)
+    """How long drift must last, in event time, before its alert fires."""
+    expire_after: timedelta = EXPIRE_AFTER
+    """For how long an alert may fire, in event time."""
+    retrain: bool = False
+    """Whether its alerts name the data since the change, for a model to be trained on."""
 
     @property
     def needs_labels(self) -> bool:
         """Whether the signal exists only for predictions with their label."""
         return self.signal in NEEDS_LABELS
+
+    @property
+    def of_the_model(self) -> bool:
+        """Whether another version of the model makes another signal of it."""
+        return self.signal in OF_THE_MODEL
 
 
 def signal_kinds(spec: StreamSpec) -> dict[str, SignalKind]:
@@ -135,7 +150,18 @@ def find_watches(
         known = tuple(profiles[one] for one in watch.detector if one in profiles)
         problems += _unfit(line, signal, kind, known)
         direction = watch.direction or default_direction(signal)
-        watches.append(Watch(signal, kind, known, watch.severity, direction))
+        watches.append(
+            Watch(
+                signal=signal,
+                kind=kind,
+                profiles=known,
+                severity=watch.severity,
+                direction=direction,
+                hold=watch.hold,
+                expire_after=watch.expire_after,
+                retrain=watch.retrain,
+            )
+        )
     return tuple(watches), problems
 
 

@@ -60,6 +60,11 @@ class AdwinEngine:
         self._spec = spec
         self._window = self._new_window()
 
+    @property
+    def warned(self) -> bool:
+        """Never: ADWIN has no warning level."""
+        return False
+
     def run(self, values: list[float]) -> list[tuple[int, Level]]:
         """Learn from the values; see Engine."""
         found: list[tuple[int, Level]] = []

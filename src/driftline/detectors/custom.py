@@ -26,6 +26,11 @@ class CustomEngine:
         self._detector = self._new()
         self._warned = False
 
+    @property
+    def warned(self) -> bool:
+        """Whether its last verdict was a warning."""
+        return self._warned
+
     def run(self, values: list[float]) -> list[tuple[int, Level]]:
         """Learn from the values; see Engine."""
         warned = self._warned

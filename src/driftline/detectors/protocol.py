@@ -43,6 +43,11 @@ class DetectorFactory(Protocol):
 class Engine(Protocol):
     """Drives one detector over many values at once."""
 
+    @property
+    def warned(self) -> bool:
+        """Whether the last verdict was WARNING."""
+        ...
+
     def run(self, values: list[float]) -> list[tuple[int, Level]]:
         """Learn from the values in order.
 

@@ -40,6 +40,11 @@ class RiverEngine(Generic[S]):
         self._detector = codec.make()
         self._warned = False
 
+    @property
+    def warned(self) -> bool:
+        """Whether its last verdict was a warning."""
+        return self._warned
+
     def run(self, values: list[float]) -> list[tuple[int, Level]]:
         """Learn from the values; see Engine."""
         detector, warned = self._detector, self._warned

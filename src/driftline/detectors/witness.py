@@ -93,6 +93,11 @@ class Witness:
         with self._shield():
             self._engine = build_engine(profile.spec)
 
+    @property
+    def warned(self) -> bool:
+        """Whether the detector's last verdict was a warning."""
+        return self._engine.warned
+
     def feed(self, values: NDArray[np.float64]) -> list[Detection]:
         """Learn from the values, in order; raises DetectorError if the detector fails.
 

@@ -161,6 +161,10 @@ class CommandKind(StrEnum):
     """Remove what is stored of a stream or an instance."""
     RESUME = "resume"
     """Take in rows of suspended instances again, from what is stored of them on."""
+    ACKNOWLEDGE = "acknowledge"
+    """Somebody has taken an alert on. Arguments: `alert_id` and `note`."""
+    ACCEPT = "accept"
+    """The level that an alert is of is the new normal. Argument: `alert_id`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from driftline.alerts.alert import AlertChange
-    from driftline.eventlog.messages import Rows
+    from driftline.eventlog.messages import Command, Rows
     from driftline.join import Entry, Outcome, Revision
     from driftline.model import InstanceKey, Micros
     from driftline.monitor.head import RowBooks
@@ -69,8 +69,8 @@ class Instance:
     def deadline(self) -> Micros:
         """The watermark at which `on_time` has something to do next."""
         due = self._join.deadline + self._lateness
-        windows = self._windows.next_deadline
-        return due if windows is None else min(due, windows)
+        others = (self._windows.next_deadline, self._watchers.deadline)
+        return min([due, *(one for one in others if one is not None)])
 
     @property
     def stored_offset(self) -> int | None:
@@ -246,9 +246,19 @@ class Instance:
         `seen_at` is the clock of the reader that reported it.
         """
         effects = Effects()
+        self._watchers.on_time(watermark, self._publisher(effects, seen_at))
         self._join.on_time(watermark - self._lateness)
         self._windows.advance(watermark)
         self.pending_rows += 1
+        return effects
+
+    def on_command(self, command: Command) -> Effects:
+        """Somebody has taken an alert on, or accepted the level that it is of."""
+        effects = Effects()
+        if self._watchers.on_command(command, self._publisher(effects, command.at)):
+            self.pending_rows += 1
+        else:
+            effects.unheard.append(command)
         return effects
 
     # -- what changes the declaration --
@@ -272,9 +282,9 @@ class Instance:
         self._watchers.withdraw(at, self._publisher(effects, at))
         return effects
 
-    def _publisher(self, effects: Effects, at: Micros) -> Publish:
+    def _publisher(self, effects: Effects, seen_at: Micros | None) -> Publish:
         def publish(change: AlertChange, _row: int) -> Outgoing:
-            event = self._publish(change, at, self._labels_at(NO_ROW, (), ()))
+            event = self._publish(change, seen_at, self._labels_at(NO_ROW, (), ()))
             effects.events.append(event)
             return event
 
@@ -293,6 +303,9 @@ class Instance:
             labels=labels if watch.needs_labels else None,
             moved_with=self._watchers.moved_with(change),
             seen_at=seen_at,
+            owner=self.stream.spec.owner,
+            tags=self.stream.spec.tags,
+            retrain=watch.retrain,
         )
         outgoing = Outgoing(event.id, event.key, event.headers, event.value)
         self._outbox.append(outgoing)

@@ -141,6 +141,8 @@ class PartitionMonitor:
                 self._on_forget(message)
             case Command(kind=CommandKind.RESUME):
                 self._on_resume(message)
+            case Command(kind=CommandKind.ACKNOWLEDGE | CommandKind.ACCEPT):
+                return self._on_alert_command(offset, message)
         return Effects()
 
     def apply_all(self, messages: Iterable[tuple[int, Message]]) -> Effects:
@@ -238,6 +240,19 @@ class PartitionMonitor:
             if name not in self._streams
             for instance in former.instances.values()
         ]
+        return effects
+
+    def _on_alert_command(self, offset: int, command: Command) -> Effects:
+        """Hand a command about an alert to the instance that it names."""
+        key = InstanceKey.parse(command.instance or "")
+        monitor = self._streams.get(key.stream)
+        instance = monitor.instances.get(key) if monitor is not None else None
+        if monitor is None or instance is None:
+            return Effects(unheard=[command])
+        if is_past(instance, offset):
+            return Effects()
+        effects = instance.on_command(command)
+        monitor.deadline = min(monitor.deadline, instance.deadline)
         return effects
 
     def _on_forget(self, command: Command) -> None:

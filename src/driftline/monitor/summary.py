@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from driftline.alerts.lifecycle import AlertState
 from driftline.join import JoinTotals  # noqa: TC001 - msgspec reads it
+from driftline.model import Micros  # noqa: TC001 - msgspec reads it
 from driftline.monitor.head import RowBooks, VersionSeen  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
+    from driftline.alerts.alert import Alert
     from driftline.join import Join
     from driftline.monitor.head import Head
     from driftline.monitor.watchers import Watchers
@@ -31,6 +34,15 @@ class AlarmSeen(msgspec.Struct):
     indicator: str = ""
 
 
+class AlertSeen(msgspec.Struct):
+    """An alert that is pending or fires."""
+
+    id: str
+    since: Micros
+    """The event time by which its first alarm was known."""
+    acknowledged_by: str | None = None
+
+
 class SignalSummary(msgspec.Struct):
     """One watched signal."""
 
@@ -43,6 +55,10 @@ class SignalSummary(msgspec.Struct):
     unusable: int
     """Values that no detector could be given: not finite, or too large to compute with."""
     last_alarms: list[AlarmSeen]
+    state: AlertState = AlertState.INACTIVE
+    """Where its alert stands; pending also for a detector's warning without an alarm."""
+    alert: AlertSeen | None = None
+    """The alert that lives, if one does."""
 
 
 class InstanceSummary(msgspec.Struct):
@@ -92,6 +108,8 @@ def summarise(head: Head, join: Join, windows: Windows, watchers: Watchers) -> b
                         )
                         for profile, alarm in watched.last_alarms.items()
                     ],
+                    state=watched.state,
+                    alert=_alert(watched.track.alert),
                 )
                 for watched in watchers
             ],
@@ -99,6 +117,13 @@ def summarise(head: Head, join: Join, windows: Windows, watchers: Watchers) -> b
             refused=windows.refused,
         )
     )
+
+
+def _alert(alert: Alert | None) -> AlertSeen | None:
+    if alert is None:
+        return None
+    said = alert.acknowledged
+    return AlertSeen(alert.id, alert.since, said.by if said is not None else None)
 
 
 def read_summary(blob: bytes) -> InstanceSummary:

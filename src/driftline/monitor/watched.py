@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from driftline.alerts.lifecycle import AlertState, Step, move
 from driftline.alerts.track import SignalTrack
 from driftline.detectors import Witness
 from driftline.detectors.state import ForeignStateError
@@ -19,11 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from driftline.alerts.alert import AlertChange
-    from driftline.alerts.lifecycle import Reason
     from driftline.config.profiles import Profile
     from driftline.config.watches import Watch
     from driftline.eventlog.messages import Floats, Ints
-    from driftline.model import InstanceKey, Level, Micros
+    from driftline.model import InstanceKey, Level
 
 PLAIN: Final = ""
 """The indicator of a signal that is not categorical: it has but one series."""
@@ -47,20 +47,32 @@ class Observed:
     columns: Mapping[str, Floats]
     times: Ints
     rows: Ints
+    known: Ints
+    """The event times of the records that the values came with."""
     hits: list[Hit] = field(default_factory=list)
     position: int = 0
     """How many of the values the track has been given."""
 
-    def until(self, row: int) -> tuple[Mapping[str, Floats], Ints] | None:
-        """The values up to and with a row that have not been taken yet; None if there are none."""
+    def place_of(self, row: int) -> int | None:
+        """Where a row's first value stands that has not been taken yet; None if it has none."""
+        place = int(self.rows.searchsorted(row))
+        there = self.position <= place < len(self.rows) and self.rows[place] == row
+        return place if there else None
+
+    def until(self, row: int) -> tuple[Mapping[str, Floats], Ints, Ints] | None:
+        """What a track learns: the values up to and with a row that have not been taken yet.
+
+        None if there are none.
+        """
         end = int(self.rows.searchsorted(row, side="right"))
         start, self.position = self.position, end
         if start >= end:
             return None
         if start == 0 and end == len(self.rows):
-            return self.columns, self.times
+            return self.columns, self.times, self.known
         part = slice(start, end)
-        return {name: column[part] for name, column in self.columns.items()}, self.times[part]
+        columns = {name: column[part] for name, column in self.columns.items()}
+        return columns, self.times[part], self.known[part]
 
 
 class _Alarms(msgspec.Struct, array_like=True, frozen=True):
@@ -99,10 +111,21 @@ class WatchedSignal:
         """Values that were not finite, or beyond what a detector can work with."""
         return max((witness.unusable for witness in self._witnesses.values()), default=0)
 
-    def observe(self, series: Series | TextSeries) -> Observed:
-        """Give a message's values to the detectors, all of them, in order."""
+    @property
+    def state(self) -> AlertState:
+        """Where its alert stands: without one, a detector's warning is shown as pending."""
+        if (alert := self.track.alert) is not None:
+            return alert.state
+        warned = any(witness.warned for witness in self._witnesses.values())
+        return move(AlertState.INACTIVE, Step.WARNING) if warned else AlertState.INACTIVE
+
+    def observe(self, series: Series | TextSeries, record_times: Ints) -> Observed:
+        """Give a message's values to the detectors, all of them, in order.
+
+        `record_times` has the event time of each row of the message.
+        """
         self._changed = True
-        observed = self._columns(series)
+        observed = self._columns(series, record_times)
         for indicator, column in observed.columns.items():
             for profile in self.watch.profiles:
                 witness = self._witness(indicator, profile)
@@ -124,16 +147,18 @@ class WatchedSignal:
         self.last_alarms[alarm.profile] = alarm
         return self.track.on_alarm(alarm, incarnation=incarnation)
 
-    def end(self, reason: Reason, at: Micros) -> AlertChange | None:
-        """End the living alert, if there is one, for a reason that the values do not give."""
+    def touch(self) -> SignalTrack:
+        """Its track, of which something is about to change."""
         self._changed = True
-        return self.track.end(reason, at)
+        return self.track
 
-    def _columns(self, series: Series | TextSeries) -> Observed:
+    def _columns(self, series: Series | TextSeries, record_times: Ints) -> Observed:
         if isinstance(series, Series):
-            return Observed({PLAIN: series.values}, series.times, series.rows)
+            known = record_times[series.rows]
+            return Observed({PLAIN: series.values}, series.times, series.rows, known)
         assert self._table is not None  # noqa: S101 - texts come for categorical signals only
-        return Observed(*self._table.columns(series))
+        columns, times, rows = self._table.columns(series)
+        return Observed(columns, times, rows, record_times[rows])
 
     def _witness(self, indicator: str, profile: Profile) -> Witness:
         witness = self._witnesses.get((indicator, profile.name))

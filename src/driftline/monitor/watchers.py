@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from driftline.alerts.alert import Acknowledgement
 from driftline.alerts.evidence import rank_shifts
 from driftline.alerts.lifecycle import Reason
 from driftline.config.watches import NEEDS_LABELS
+from driftline.eventlog.messages import CommandKind
 from driftline.model import Alarm, Level, Role, Trigger
 from driftline.monitor.effects import Effects
+from driftline.monitor.versions import Versions
 from driftline.monitor.watched import WatchedSignal
 
 if TYPE_CHECKING:
@@ -18,10 +21,11 @@ if TYPE_CHECKING:
     from driftline.alerts.evidence import Shift
     from driftline.config.deployment import Stream
     from driftline.config.watches import Watch
-    from driftline.eventlog.messages import Rows
+    from driftline.eventlog.messages import Command, Rows
     from driftline.join import Outcome
     from driftline.model import InstanceKey, Micros
     from driftline.monitor.state import Outgoing
+    from driftline.monitor.versions import Takeover
     from driftline.monitor.watched import Hit, Observed
     from driftline.signals import Series, TextSeries
 
@@ -30,6 +34,10 @@ Publish: TypeAlias = "Callable[[AlertChange, int], Outgoing]"
 
 NO_ROW: Final = -1
 """The row of a change that no row decided."""
+VERSIONS: Final = "versions"
+"""The part of the state in which the model's versions are."""
+LONGEST_NOTE: Final = 1_000
+"""Characters of an acknowledgement's note that are kept."""
 
 
 class Watchers:
@@ -40,6 +48,7 @@ class Watchers:
         self._labels_topic = stream.spec.labels.topic if stream.spec.labels is not None else ""
         self._watched = {watch.signal: WatchedSignal(instance, watch) for watch in stream.watches}
         self._removed: set[str] = set()
+        self._versions = Versions()
 
     def __iter__(self) -> Iterator[WatchedSignal]:
         return iter(self._watched.values())
@@ -67,14 +76,19 @@ class Watchers:
         the message has.
         """
         observed = {
-            signal: watched.observe(series[signal])
+            signal: watched.observe(series[signal], rows.times)
             for signal, watched in self._watched.items()
             if signal in series
         }
         effects = Effects()
-        for row, hits in sorted(_alarms_by_row(observed).items()):
+        alarms = _alarms_by_row(observed)
+        takeovers = self._versions.take(rows, outcomes)
+        for row in sorted(alarms.keys() | takeovers.keys()):
             self._extend(observed, row, effects, publish)
-            for signal, hit in hits:
+            for labelled, takeover in takeovers.get(row, ()):
+                changes = self._supersede(takeover, int(rows.times[row]), labelled=labelled)
+                effects.events += [publish(change, row) for change in changes]
+            for signal, hit in alarms.get(row, ()):
                 alarm = _alarm(signal, hit, self._trigger(signal, hit.row, rows, outcomes))
                 effects.alarms.append((self._instance, alarm))
                 changes = self._watched[signal].hear(alarm, _incarnation(signal, rows))
@@ -85,6 +99,31 @@ class Watchers:
     def _extend(
         self, observed: Mapping[str, Observed], row: int, effects: Effects, publish: Publish
     ) -> None:
+        """Give the tracks what comes up to and with a row.
+
+        Where time moves an alert at a row before, all come to that row first.
+        """
+        while (due := self._row_due(observed, row)) is not None:
+            self._learn(observed, due - 1, effects, publish)
+            for signal, one in observed.items():
+                place = one.place_of(due)
+                if place is not None:
+                    changes = self._watched[signal].track.on_time(int(one.known[place]))
+                    effects.events += [publish(change, due) for change in changes]
+        self._learn(observed, row, effects, publish)
+
+    def _row_due(self, observed: Mapping[str, Observed], last: int) -> int | None:
+        """The first row, up to and with `last`, by which a deadline comes in a signal's time."""
+        found: list[int] = []
+        for signal, one in observed.items():
+            place = self._watched[signal].track.first_due(one.known[one.position :])
+            if place is not None and one.rows[one.position + place] <= last:
+                found.append(int(one.rows[one.position + place]))
+        return min(found, default=None)
+
+    def _learn(
+        self, observed: Mapping[str, Observed], row: int, effects: Effects, publish: Publish
+    ) -> None:
         for signal, one in observed.items():
             begin = one.position
             taken = one.until(row)
@@ -93,6 +132,59 @@ class Watchers:
             for change in self._watched[signal].track.extend(*taken):
                 place = begin + (change.row if change.row is not None else len(taken[1]) - 1)
                 effects.events.append(publish(change, int(one.rows[place])))
+
+    def _supersede(self, takeover: Takeover, at: Micros, *, labelled: bool) -> list[AlertChange]:
+        """Another model carries the signals: what was told of the last one's is over.
+
+        Not of alerts that opened when the version was there already: it may be their cause.
+        """
+        changes: list[AlertChange] = []
+        for watched in self:
+            alert, watch = watched.track.alert, watched.watch
+            concerned = watch.of_the_model and watch.needs_labels == labelled
+            if concerned and alert is not None and takeover.since > alert.since:
+                changes += watched.touch().supersede(takeover.rows, at)
+        return changes
+
+    @property
+    def deadline(self) -> Micros | None:
+        """The event time at which `on_time` has something to do; None: there is nothing."""
+        deadlines = (one.track.deadline for one in self)
+        return min((one for one in deadlines if one is not None), default=None)
+
+    def on_time(self, now: Micros, publish: Publish) -> None:
+        """Event time has come so far: alerts that were held fire, others expire."""
+        for watched in self:
+            deadline = watched.track.deadline
+            if deadline is not None and deadline <= now:
+                for change in watched.touch().on_time(now):
+                    publish(change, NO_ROW)
+
+    def on_command(self, command: Command, publish: Publish) -> bool:
+        """Somebody took an alert on, or accepted it; whether it is one of ours, and lives."""
+        wanted = command.arguments.get("alert_id")
+        for watched in self:
+            alert = watched.track.alert
+            if alert is None or alert.id != wanted:
+                continue
+            track = watched.touch()
+            if command.kind is CommandKind.ACCEPT:
+                changes = track.accept(command.at)
+            else:
+                note = str(command.arguments.get("note", ""))[:LONGEST_NOTE]
+                said = Acknowledgement(command.by, command.at, note)
+                changes = track.acknowledge(said, command.at)
+            for change in changes:
+                publish(change, NO_ROW)
+            return True
+        return False
+
+    def retell(self, at: Micros, publish: Publish) -> None:
+        """Tell of every alert that fires once more: its surroundings have changed."""
+        for watched in self:
+            if watched.track.firing:
+                for change in watched.touch().retell(at):
+                    publish(change, NO_ROW)
 
     def _trigger(self, signal: str, row: int, rows: Rows, outcomes: Sequence[Outcome]) -> Trigger:
         source, offset, at = rows.source, int(rows.offsets[row]), int(rows.times[row])
@@ -138,11 +230,12 @@ class Watchers:
 
     def changed_fields(self) -> dict[str, bytes]:
         """The parts of the state that changed since this was asked last, by name."""
-        return {
+        fields = {
             name: blob
             for watched in self._watched.values()
             for name, blob in watched.changed_fields()
         }
+        return {VERSIONS: self._versions.snapshot(), **fields}
 
     def removed_fields(self) -> list[str]:
         """The parts that are stored no more, since this was asked last."""
@@ -157,6 +250,8 @@ class Watchers:
         """
         for watched in self._watched.values():
             watched.restore(fields)
+        if VERSIONS in fields:
+            self._versions.restore(fields[VERSIONS])
 
 
 def _incarnation(signal: str, rows: Rows) -> str:
@@ -167,8 +262,7 @@ def _incarnation(signal: str, rows: Rows) -> str:
 
 
 def _withdraw(watched: WatchedSignal, at: Micros, publish: Publish) -> None:
-    change = watched.end(Reason.WITHDRAWN, at)
-    if change is not None:
+    for change in watched.touch().end(Reason.WITHDRAWN, at):
         publish(change, NO_ROW)
 
 
