@@ -6,7 +6,7 @@ A command that looks must change nothing: no topic is made by asking, no positio
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -70,7 +70,7 @@ async def read_topic(connections: Connections, topic: str) -> AsyncIterator[Topi
 
 async def read_ranges(
     address: KafkaAddress, ranges: Mapping[TopicPartition, tuple[int, int]]
-) -> AsyncIterator[TopicRecord]:
+) -> AsyncGenerator[TopicRecord, None]:
     """The records from the first up to, not including, the second offset of each partition.
 
     Raises:
@@ -118,11 +118,26 @@ async def follow_topic(
     found = await admin.wait_for([topic])
     partitions = [TopicPartition(topic, number) for number in range(found[topic].partitions)]
     bounds = await admin.bounds(partitions)
-    async with _consumer(connections.kafka) as consumer:
-        consumer.assign([AioPartition(*tp) for tp in partitions])
-        for tp, (first, end) in bounds.items():
-            # What is in a topic that appeared while we waited came after "now".
-            consumer.seek(AioPartition(*tp), end if since == "now" and existed else first)
+    # What is in a topic that appeared while we waited came after "now".
+    late = since == "now" and existed
+    starts = {tp: end if late else first for tp, (first, end) in bounds.items()}
+    async with aclosing(follow_from(connections.kafka, starts)) as records:
+        async for record in records:
+            yield record
+
+
+async def follow_from(
+    address: KafkaAddress, starts: Mapping[TopicPartition, int]
+) -> AsyncGenerator[TopicRecord, None]:
+    """The records of these partitions from these offsets on as they come, for ever.
+
+    Raises:
+        UnavailableError: the broker does not answer at the start; later it is waited for.
+    """
+    async with _consumer(address) as consumer:
+        consumer.assign([AioPartition(*tp) for tp in starts])
+        for tp, start in starts.items():
+            consumer.seek(AioPartition(*tp), start)
         while True:
             polled = await consumer.getmany(timeout_ms=_POLL_MILLIS, max_records=_MAX_RECORDS)
             _end_if_cancelled()
