@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from driftline.config.deployment import Deployment
     from driftline.eventlog.messages import Message
     from driftline.model import InstanceKey
+    from driftline.monitor.effects import Effects
     from driftline.monitor.partition import PartitionMonitor, Step
     from driftline.monitor.state import InstanceCheckpoint, Outgoing
     from driftline.store.protocol import Store
@@ -127,6 +128,7 @@ class PartitionWork:
             effects = self.monitor.apply(offset, message, found)
             self._say_suspended(offset, known)
             self._gauges.on_effects(effects)
+            _say_unheard(offset, effects)
             self._urgent |= bool(effects.events)
             if self.monitor.needs_reload:
                 await self._reload()
@@ -260,6 +262,19 @@ class PartitionWork:
         pass_point(CrashPoint.ALERTS_PUBLISHED)
         for instance, events in outbox.items():
             await self._store.trim_outbox(instance, [event.id for event in events])
+
+
+def _say_unheard(offset: int, effects: Effects) -> None:
+    for command in effects.unheard:
+        log.warning(
+            "command_without_alert",
+            kind=command.kind.value,
+            instance=command.instance,
+            alert_id=command.arguments.get("alert_id"),
+            by=command.by,
+            offset=offset,
+            reason="no such alert is pending or fires: it ended, or never was",
+        )
 
 
 def _decode(batch: SourceBatch, offset: int, value: bytes | None) -> Message | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from driftline.errors import DriftlineError, UnavailableError
+from driftline.app.log_position import wait_until_applied
+from driftline.errors import DriftlineError
 from driftline.eventlog.codec import encode
 from driftline.eventlog.messages import Command, CommandKind
 from driftline.model import InstanceKey
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 WORKER_SECONDS: Final = 30.0
 """So long a living worker may take to come to the command."""
-_LOOK_SECONDS: Final = 0.2
 
 
 def build_resume(name: str, *, by: str, at: Micros) -> Command:
@@ -74,33 +73,10 @@ async def resume(
     partitions = [TopicPartition(topic, number) for number in range(count)]
     bounds = await TopicAdmin(connections.kafka).bounds(partitions)
     ends = {tp.partition: end for tp, (_, end) in bounds.items()}
-    if not await _passed(store, ends, patience_seconds):
+    if not await wait_until_applied(store, ends, patience_seconds):
         return before, {}
     left = await _suspended(store, count, command)
     return {name: why for name, why in before.items() if name not in left}, left
-
-
-async def _passed(store: Store, ends: Mapping[int, int], patience_seconds: float) -> bool:
-    """Return once all of the log up to here is applied; False where no worker lives."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + patience_seconds
-    waiting = dict(ends)
-    while waiting:
-        for partition, end in list(waiting.items()):
-            stored = await store.load_partition(partition)
-            if stored is not None and stored.offset >= end:
-                del waiting[partition]
-        if waiting and not await store.list_workers():
-            return False
-        if waiting and loop.time() > until:
-            msg = (
-                f"the command is in the log, but a worker that lives has not come to it within"
-                f" {patience_seconds:g} s. See `driftline status`"
-            )
-            raise UnavailableError(msg)
-        if waiting:
-            await asyncio.sleep(_LOOK_SECONDS)
-    return True
 
 
 async def _suspended(store: Store, count: int, command: Command) -> dict[str, str]:
