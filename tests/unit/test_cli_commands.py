@@ -143,7 +143,15 @@ def test_check_shows_what_each_signal_is_watched_by(driftline: Command, tmp_path
 def test_checks_json_says_the_same_to_machines(driftline: Command, tmp_path: Path) -> None:
     """Its keys are documented in docs/cli.md, and stay."""
     document = driftline("check", "--deployment", write_deployment(tmp_path), "--json").json
-    assert set(document) == {"name", "directory", "digest", "servers", "topics", "streams"}
+    assert set(document) == {
+        "name",
+        "directory",
+        "digest",
+        "servers",
+        "topics",
+        "streams",
+        "alerting",
+    }
     assert document["servers"] == {"kafka": "embedded", "redis": "embedded"}
     (stream,) = document["streams"]
     assert stream["labels"] == {"topic": "churn.labels", "horizon_seconds": 30 * 86_400}
@@ -167,7 +175,7 @@ def test_the_environment_overrides_the_addresses(
     assert "hidden" not in ran.out + ran.err
 
 
-@pytest.mark.parametrize("subject", ["alert", "stream", "detector", "config"])
+@pytest.mark.parametrize("subject", ["alert", "stream", "detector", "config", "alerting"])
 def test_each_schema_is_json_and_names_its_dialect(driftline: Command, subject: str) -> None:
     """Ready for an editor or a validator."""
     schema = driftline("schema", subject).json
@@ -177,7 +185,7 @@ def test_each_schema_is_json_and_names_its_dialect(driftline: Command, subject: 
 
 def test_without_a_subject_all_schemas_come(driftline: Command) -> None:
     """By name."""
-    assert set(driftline("schema").json) == {"alert", "stream", "detector", "config"}
+    assert set(driftline("schema").json) == {"alert", "stream", "detector", "config", "alerting"}
 
 
 def test_check_counts_the_instances_of_every_events_partition(

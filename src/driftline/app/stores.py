@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from driftline.store.client import Patience
-from driftline.store.connect import connect
+from driftline.store.connect import build_client, connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from driftline.app.connections import Connections
     from driftline.config.deployment import Deployment
+    from driftline.store.client import Client
     from driftline.store.redis_store import RedisStore
 
 # Somebody waits for the answer, and can ask again; a worker has to outlast a restart of Redis.
@@ -33,3 +34,13 @@ async def open_store(deployment: Deployment, connections: Connections) -> AsyncI
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def open_client(connections: Connections) -> AsyncIterator[Client]:
+    """What sends single commands to Redis, closed in the end; they raise as above."""
+    client = build_client(connections.redis, patience=_PATIENCE)
+    try:
+        yield client
+    finally:
+        await client.close()

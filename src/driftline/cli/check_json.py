@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from driftline.app.alerting_notes import alerting_notes
 from driftline.app.footprint import instance_footprint, watch_stored
+from driftline.cli.routes_text import receivers_json, route_json
 from driftline.cli.sample_rows import sample_rows
 from driftline.config.durations import format_duration
 from driftline.config.servers import KafkaSettings, RedisSettings
@@ -30,6 +32,7 @@ def deployment_json(deployment: Deployment) -> dict[str, Any]:
         "servers": dict(zip(("kafka", "redis"), servers(settings), strict=True)),
         "topics": {"events": events, "dead_letters": dead_letters, "alerts": alerts},
         "streams": [_stream(stream, settings) for stream in deployment.streams.values()],
+        "alerting": _alerting(deployment),
     }
 
 
@@ -53,6 +56,15 @@ def instances(stream: Stream, settings: Settings) -> int:
     if stream.spec.split_by is None:
         return 1
     return stream.spec.max_instances * settings.topics.events_partitions
+
+
+def _alerting(deployment: Deployment) -> dict[str, Any]:
+    alerting = deployment.alerting
+    return {
+        "receivers": receivers_json(alerting),
+        "routes": [route_json(route) for route in alerting.routes],
+        "notes": alerting_notes(deployment),
+    }
 
 
 def _stream(stream: Stream, settings: Settings) -> dict[str, Any]:

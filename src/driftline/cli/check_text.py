@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final
 from rich.padding import Padding
 from rich.table import Table
 
+from driftline.app.alerting_notes import alerting_notes
 from driftline.app.footprint import instance_footprint, watch_stored
 from driftline.cli.check_json import instances, servers, unwatched
 from driftline.cli.common import plain
+from driftline.cli.routes_text import receivers_table, routes_table
 from driftline.cli.sample_rows import sample_rows
 from driftline.config.durations import format_duration
 
@@ -37,6 +39,20 @@ def write_deployment(console: Console, deployment: Deployment) -> None:
     for stream in deployment.streams.values():
         console.print()
         _write_stream(console, stream, instances(stream, deployment.settings))
+    if deployment.alerting.receivers:
+        console.print()
+        _write_alerting(console, deployment)
+
+
+def _write_alerting(console: Console, deployment: Deployment) -> None:
+    alerting = deployment.alerting
+    _say(console, "alerts go to")
+    console.print(Padding.indent(receivers_table(alerting), 2))
+    if alerting.routes:
+        console.print()
+        console.print(Padding.indent(routes_table(alerting), 2))
+    for note in alerting_notes(deployment):
+        _say(console, f"  note: {note}")
 
 
 def _write_stream(console: Console, stream: Stream, most: int) -> None:

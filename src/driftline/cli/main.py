@@ -23,6 +23,11 @@ COMMANDS: Final = (
     Deferred("send", "Produce recorded data to a stream's topics, in event-time order."),
     Deferred("replay", "Drive the monitor over recorded files, without Kafka and Redis."),
     Deferred("alerts", "Read the alerts topic: list, show, follow."),
+    Deferred("routes", "Show where an alert would go: test."),
+    Deferred("silences", "Mute alerts for a time: add, list, expire."),
+    Deferred(
+        "subscriptions", "Who is told at their own wish: add, list, pause, resume, remove, test."
+    ),
     Deferred("status", "Show instances, lag, the books, the join and each detector's last alarm."),
     Deferred("dead-letters", "What was refused and why: list, retry."),
     Deferred("streams", "Remove what is stored of a stream, or go on with it: forget, resume."),

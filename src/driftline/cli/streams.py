@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +15,7 @@ from driftline.app.forgetting import Target, build_command, find_target, forget
 from driftline.app.resuming import build_resume, resume
 from driftline.app.stores import open_store
 from driftline.cli.common import DeploymentOption, load
+from driftline.cli.person import who
 from driftline.cli.wording import many
 from driftline.logs import printable
 
@@ -60,7 +59,7 @@ def resume_(
 async def _resume(deployment: Deployment, name: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
     connections = find_connections(deployment, os.environ)
     async with open_store(deployment, connections) as store:
-        command = build_resume(name, by=_who(), at=system_clock())
+        command = build_resume(name, by=who(), at=system_clock())
         return await resume(deployment, connections, store, command)
 
 
@@ -90,7 +89,7 @@ async def _forget(deployment: Deployment, name: str, *, yes: bool) -> int | None
         target = await find_target(deployment, store, name)
         if not yes and not _confirmed(target):
             return None
-        command = build_command(target, by=_who(), at=system_clock())
+        command = build_command(target, by=who(), at=system_clock())
         return await forget(deployment, connections, store, target, command)
 
 
@@ -100,12 +99,3 @@ def _confirmed(target: Target) -> bool:
         printable(f"Remove all that is stored of {target.name} ({stored})? It cannot be undone."),
         err=True,
     )
-
-
-def _who() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # A container's user need not have a name.
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"

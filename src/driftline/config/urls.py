@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 
 from driftline.config.spec import Line, refuse
 
-_EXPECTED: Final = "should be a URL that begins with https:// or http://, such as https://host/path"
+_EXPECTED: Final = "should be a URL such as https://host/path"
 
 
 def check_url(url: str) -> str:

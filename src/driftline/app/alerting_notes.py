@@ -1,0 +1,47 @@
+"""What in config/alerting.yaml may be meant otherwise, though it is right in itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from driftline.config.patterns import match_any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from driftline.config.alerting import Matchers
+    from driftline.config.deployment import Deployment
+
+
+def alerting_notes(deployment: Deployment) -> list[str]:
+    """Receivers that no route names, and routes that match no stream as they are declared now."""
+    alerting = deployment.alerting
+    used = {name for route in alerting.routes for name in route.receivers}
+    notes = [
+        f"receivers.{name}: no route names it" for name in alerting.receivers if name not in used
+    ]
+    declared = _declared(deployment)
+    for place, route in enumerate(alerting.routes):
+        notes += [
+            f"routes[{place}].match.{key}: no stream has {noun} like '{pattern}'"
+            for key, noun, pattern in _unmatched(route.match, declared)
+        ]
+    return notes
+
+
+def _declared(deployment: Deployment) -> Mapping[str, Collection[str]]:
+    specs = {name: stream.spec for name, stream in deployment.streams.items()}
+    return {
+        "stream": specs.keys(),
+        "owner": {spec.owner for spec in specs.values() if spec.owner is not None},
+        "tag": {tag for spec in specs.values() for tag in spec.tags},
+    }
+
+
+def _unmatched(
+    match: Matchers, declared: Mapping[str, Collection[str]]
+) -> Iterator[tuple[str, str, str]]:
+    for key, noun in (("stream", "a name"), ("owner", "an owner"), ("tag", "a tag")):
+        for pattern in getattr(match, key) or ():
+            if not any(match_any([pattern], name) for name in declared[key]):
+                yield key, noun, pattern
