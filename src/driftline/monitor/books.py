@@ -35,11 +35,15 @@ class SourceBooks(msgspec.Struct):
         """Records that became rows, over all events partitions."""
         return self.passed - self.dead_lettered - self.filtered - sum(self.gaps.values())
 
-    def on_progress(self, progress: Progress, passage: Passage) -> None:
-        """Book a range; what of it was booked before (a source read again) is left out."""
+    def on_progress(self, progress: Progress, passage: Passage) -> tuple[int, int]:
+        """Book a range; what of it was booked before (a source read again) is left out.
+
+        Hands back how many of this stream's records were booked, and how many were dead-lettered.
+        """
         since = max(self.next_offset, progress.first)
         if progress.next <= since:
-            return
+            return 0, 0
+        rows, dead_lettered = self.rows, self.dead_lettered
         if progress.first > self.next_offset:
             self._gap(GapCause.MOVED, progress.first - self.next_offset)
             self.passed += progress.first - self.next_offset
@@ -49,6 +53,8 @@ class SourceBooks(msgspec.Struct):
         for gap in progress.gaps:
             self._gap(gap.cause, max(gap.next - max(gap.first, since), 0))
         self.next_offset = progress.next
+        dead_lettered = self.dead_lettered - dead_lettered
+        return self.rows - rows + dead_lettered, dead_lettered
 
     def _gap(self, cause: GapCause, offsets: int) -> None:
         if offsets:
@@ -60,14 +66,14 @@ class Books(msgspec.Struct):
 
     sources: dict[str, dict[str, SourceBooks]] = msgspec.field(default_factory=dict)
 
-    def on_progress(self, progress: Progress, passage: Passage) -> None:
-        """Book what a reader passed."""
+    def on_progress(self, progress: Progress, passage: Passage) -> tuple[int, int]:
+        """Book what a reader passed; as of `SourceBooks`."""
         by_source = self.sources.setdefault(passage.role.value, {})
         name = f"{progress.source.topic}/{progress.source.partition}"
         books = by_source.get(name)
         if books is None or books.incarnation != progress.source.incarnation:
             books = by_source[name] = SourceBooks(progress.source.incarnation, progress.first)
-        books.on_progress(progress, passage)
+        return books.on_progress(progress, passage)
 
 
 def _from(offsets: Ints, since: int) -> int:

@@ -12,8 +12,9 @@ from driftline.model import Micros  # noqa: TC001 - msgspec reads it
 if TYPE_CHECKING:
     from driftline.model import Role, SourcePartition
 
-FORMAT: Final = 1
-"""The version of the stored format of an instance."""
+FORMAT: Final = 2
+"""The version of the stored format of an instance. Format 1 knew nothing of silence and troubles,
+which begin anew where their parts are not stored."""
 MAX_VERSIONS: Final = 20
 """Model versions remembered; the ones seen longest ago go first."""
 
@@ -85,7 +86,8 @@ class Head(msgspec.Struct):
         except (msgspec.DecodeError, ValueError) as error:
             msg = f"the stored head of an instance does not decode: {error}"
             raise StateError(msg) from error
-        if head.format != FORMAT:
+        if not 1 <= head.format <= FORMAT:
             msg = f"state of format {head.format} was written by another driftline (this: {FORMAT})"
             raise StateError(msg)
+        head.format = FORMAT
         return head

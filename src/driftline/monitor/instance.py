@@ -10,16 +10,22 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from driftline.alerts.event import LabelState, build_event
+from driftline.alerts.schema import CauseData, CauseKind
 from driftline.config.deployment import Stream
 from driftline.config.watches import NEEDS_LABELS
 from driftline.errors import StateError
+from driftline.eventlog.messages import CommandKind
 from driftline.join import Join
-from driftline.model import Role, SignalKind
+from driftline.model import Role, SignalKind, to_datetime
 from driftline.monitor.effects import Effects
 from driftline.monitor.head import Head
+from driftline.monitor.silence import Silences
+from driftline.monitor.silence_event import build_silence_event
 from driftline.monitor.state import InstanceCheckpoint, Outgoing
 from driftline.monitor.summary import summarise
+from driftline.monitor.trouble import InstanceTrouble
 from driftline.monitor.watchers import NO_ROW, Watchers
+from driftline.monitor.waymarks import Waymarks
 from driftline.signals import Series, outcome_series, prediction_series, revised_values
 from driftline.windows import Windows
 
@@ -27,11 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from driftline.alerts.alert import AlertChange
+    from driftline.config.watches import Watch
     from driftline.eventlog.messages import Command, Rows
     from driftline.join import Entry, Outcome, Revision
     from driftline.model import InstanceKey, Micros
     from driftline.monitor.head import RowBooks
+    from driftline.monitor.silence import SilenceChange
     from driftline.monitor.state import StoredInstance
+    from driftline.monitor.trouble import Cause
     from driftline.monitor.watchers import Publish
     from driftline.signals import TextSeries
 
@@ -55,6 +64,9 @@ class Instance:
         self._watchers = Watchers(key, stream)
         self._join = _build_join(stream)
         self._windows = _build_windows(stream)
+        self._silences = Silences(key, stream.spec)
+        self._waymarks = Waymarks()
+        self._trouble = InstanceTrouble()
         self._stored_offset: int | None = None
         self._outbox: list[Outgoing] = []
         self._declaration_stored = False
@@ -68,7 +80,7 @@ class Instance:
     @property
     def deadline(self) -> Micros:
         """The watermark at which `on_time` has something to do next."""
-        due = self._join.deadline + self._lateness
+        due = min(self._join.deadline, self._silences.deadline) + self._lateness
         others = (self._windows.next_deadline, self._watchers.deadline)
         return min([due, *(one for one in others if one is not None)])
 
@@ -157,6 +169,8 @@ class Instance:
         rows = self._new_rows(rows)
         if not len(rows):
             return Effects()
+        effects = Effects()
+        self._tell_silences(self._silences.on_rows(rows), rows.seen_at, effects)
         if rows.role is Role.PREDICTIONS:
             fresh, outcomes, series = self._on_predictions(rows, found)
         else:
@@ -164,9 +178,24 @@ class Instance:
         self._count_in_windows(series)
 
         def publish(change: AlertChange, row: int) -> Outgoing:
+            # Of what came after the record that set it off an event must not tell.
+            self._mark(rows.take(np.arange(row + 1, dtype=np.int64)))
             return self._publish(change, rows.seen_at, self._labels_at(row, fresh, outcomes))
 
-        return self._watchers.observe(rows, outcomes, series, publish)
+        effects.add(self._watchers.observe(rows, outcomes, series, publish))
+        self._mark(rows)
+        at = int(rows.times[-1])
+        self._trouble.on_series(series, at)
+        self._tell_causes(at, rows.seen_at, effects)
+        return effects
+
+    def _mark(self, rows: Rows) -> None:
+        if self._wants_retraining:
+            self._waymarks.extend(rows)
+
+    @property
+    def _wants_retraining(self) -> bool:
+        return any(watch.retrain for watch in self.stream.watches)
 
     def _new_rows(self, rows: Rows) -> Rows:
         books = self._head.books(rows.role, rows.source)
@@ -249,17 +278,42 @@ class Instance:
         self._watchers.on_time(watermark, self._publisher(effects, seen_at))
         self._join.on_time(watermark - self._lateness)
         self._windows.advance(watermark)
+        silences = self._silences.on_time(watermark - self._lateness)
+        self._tell_silences(silences, seen_at, effects)
+        self._tell_causes(watermark, seen_at, effects)
+        self.pending_rows += 1
+        return effects
+
+    def on_trouble(
+        self, causes: Mapping[str, Cause], at: Micros, seen_at: Micros | None
+    ) -> Effects:
+        """What is wrong with the whole stream is something else from here on."""
+        effects = Effects()
+        self._trouble.stream = dict(causes)
+        self._tell_causes(at, seen_at, effects)
         self.pending_rows += 1
         return effects
 
     def on_command(self, command: Command) -> Effects:
         """Somebody has taken an alert on, or accepted the level that it is of."""
         effects = Effects()
-        if self._watchers.on_command(command, self._publisher(effects, command.at)):
+        if self._watchers.on_command(
+            command, self._publisher(effects, command.at)
+        ) or self._accept_silence(command, effects):
             self.pending_rows += 1
         else:
             effects.unheard.append(command)
         return effects
+
+    def _accept_silence(self, command: Command, effects: Effects) -> bool:
+        if command.kind is not CommandKind.ACCEPT:
+            return False
+        change = self._silences.accept(str(command.arguments.get("alert_id")), command.at)
+        if change is None:
+            return False
+        self._tell_silences([change], command.at, effects)
+        self._tell_causes(command.at, command.at, effects)
+        return True
 
     # -- what changes the declaration --
 
@@ -273,6 +327,10 @@ class Instance:
         windows = _build_windows(stream)
         windows.inherit(self._windows)
         self._windows = windows
+        if not self._wants_retraining:
+            self._waymarks = Waymarks()
+        self._tell_silences(self._silences.redeclare(stream.spec, at), at, effects)
+        self._tell_causes(at, at, effects)
         self.pending_rows += 1
         return effects
 
@@ -280,6 +338,7 @@ class Instance:
         """The stream is gone from the deployment: its alerts end."""
         effects = Effects()
         self._watchers.withdraw(at, self._publisher(effects, at))
+        self._tell_silences(self._silences.withdraw(at), at, effects)
         return effects
 
     def _publisher(self, effects: Effects, seen_at: Micros | None) -> Publish:
@@ -305,11 +364,54 @@ class Instance:
             seen_at=seen_at,
             owner=self.stream.spec.owner,
             tags=self.stream.spec.tags,
+            cause=self._told_cause(change),
             retrain=watch.retrain,
+            sources=self._waymarks.window_since(change.evidence.change_at) if watch.retrain else (),
         )
         outgoing = Outgoing(event.id, event.key, event.headers, event.value)
         self._outbox.append(outgoing)
         return outgoing
+
+    def _cause(self, watch: Watch) -> Cause | None:
+        """What an alert about this watch may come of, besides the model."""
+        silent = self._silences.firing(Role.LABELS)
+        return self._trouble.cause(watch, silent, self.stream.spec.hold_back)
+
+    def _told_cause(self, change: AlertChange) -> CauseData | None:
+        """The likely cause that an event names, from here on known to be told."""
+        cause = self._cause(self._watchers.watch(change.signal))
+        if cause is None or change.reason is not None:
+            self._trouble.told.pop(change.signal, None)
+        else:
+            self._trouble.told[change.signal] = cause.kind
+        if cause is None:
+            return None
+        return CauseData(
+            kind=CauseKind(cause.kind), since=to_datetime(cause.since), detail=cause.detail
+        )
+
+    def _tell_causes(self, at: Micros, seen_at: Micros | None, effects: Effects) -> None:
+        """Tell of alerts once more whose likely cause began, ended or is another now."""
+        if not self._trouble.told and not self._trouble.any(self._silences.firing(Role.LABELS)):
+            return
+        publish = self._publisher(effects, seen_at)
+        for watched in self._watchers.firing:
+            cause = self._cause(watched.watch)
+            told = self._trouble.told.get(watched.watch.signal)
+            if told != (None if cause is None else cause.kind):
+                for change in watched.touch().retell(at):
+                    publish(change, NO_ROW)
+
+    def _tell_silences(
+        self, changes: Iterable[SilenceChange], seen_at: Micros | None, effects: Effects
+    ) -> None:
+        for change in changes:
+            event = build_silence_event(
+                self._deployment, self.key, self.stream.spec, change, seen_at=seen_at
+            )
+            outgoing = Outgoing(event.id, event.key, event.headers, event.value)
+            self._outbox.append(outgoing)
+            effects.events.append(outgoing)
 
     def _labels_at(self, row: int, fresh: Sequence[int], outcomes: Sequence[Outcome]) -> LabelState:
         """How far the truth was known at a row, of whose message all rows have been joined.
@@ -332,7 +434,14 @@ class Instance:
 
     def checkpoint(self, to_offset: int) -> InstanceCheckpoint:
         """All that changed since the last checkpoint; in flight until `settle`."""
-        fields = {"head": self._head.encode(), **self._watchers.changed_fields()}
+        fields = {
+            "head": self._head.encode(),
+            **self._watchers.changed_fields(),
+            **self._silences.changed_fields(),
+            "trouble": self._trouble.encode(),
+        }
+        if self._wants_retraining or not self._declaration_stored:
+            fields["waymarks"] = self._waymarks.encode()
         if not self._declaration_stored:
             fields["declaration"] = json.dumps(self.stream.to_json()).encode()
             self._declaration_stored = True
@@ -409,6 +518,9 @@ class Instance:
         self._head = Head.decode(fields["head"])
         self._join.restore(fields["join"])
         self._watchers.restore(fields)
+        self._silences.restore(fields)
+        self._waymarks.restore(fields.get("waymarks"))
+        self._trouble = InstanceTrouble.decode(fields.get("trouble"))
         self._stored_offset = stored.offset
         self._rows_stored = self._rows_in_flight = self.rows
         return self._windows.restore(fields["windows"])

@@ -194,6 +194,7 @@ class PartitionMonitor:
         if len(monitor.instances) >= monitor.stream.spec.max_instances:
             return None
         instance = Instance(key, monitor.stream, deployment=self._deployment)
+        instance.on_trouble(monitor.trouble.causes, monitor.clock.newest, None)
         monitor.instances[key] = instance
         return instance
 
@@ -203,9 +204,7 @@ class PartitionMonitor:
             monitor = self._streams.get(passage.stream)
             if monitor is None:
                 continue
-            monitor.books.on_progress(progress, passage)
-            if monitor.clock.on_progress(progress, passage):
-                effects.add(monitor.on_time(offset, progress.seen_at))
+            effects.add(monitor.on_progress(offset, progress, passage))
         return effects
 
     def _on_declare(self, offset: int, command: Command) -> Effects:

@@ -10,8 +10,10 @@ from driftline.clocks import StreamClockState  # noqa: TC001 - msgspec reads it
 from driftline.errors import StateError
 from driftline.model import Micros  # noqa: TC001 - msgspec reads it
 from driftline.monitor.books import Books  # noqa: TC001 - msgspec reads it
+from driftline.monitor.trouble import StreamTrouble
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""Format 1 knew nothing of troubles: it is read as if there were none."""
 
 
 class StreamState(msgspec.Struct):
@@ -27,6 +29,7 @@ class StreamState(msgspec.Struct):
     """By role and source partition: its incarnation, and the offset behind its last row so far."""
     forgotten_rows: int = 0
     """Rows that were in the books of instances which were forgotten."""
+    trouble: StreamTrouble = msgspec.field(default_factory=StreamTrouble)
 
 
 class PartitionState(msgspec.Struct):
@@ -52,7 +55,7 @@ class PartitionState(msgspec.Struct):
         except (msgspec.DecodeError, ValueError) as error:
             msg = f"the stored state of an events partition does not decode: {error}"
             raise StateError(msg) from error
-        if state.format != FORMAT:
+        if not 1 <= state.format <= FORMAT:
             msg = f"state of format {state.format} was written by another driftline ({FORMAT})"
             raise StateError(msg)
         return state

@@ -12,12 +12,13 @@ from driftline.monitor.books import Books
 from driftline.monitor.effects import Effects
 from driftline.monitor.instance import NEVER
 from driftline.monitor.partition_state import StreamState
+from driftline.monitor.trouble import StreamTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from driftline.config.deployment import Stream
-    from driftline.eventlog.messages import Rows
+    from driftline.eventlog.messages import Passage, Progress, Rows
     from driftline.model import Micros
     from driftline.monitor.instance import Instance
 
@@ -31,6 +32,7 @@ class StreamMonitor:
         """As it is stored with each checkpoint: it does not change, so it is made once."""
         self.clock = StreamClock(_roles(stream))
         self.books = Books()
+        self.trouble = StreamTrouble()
         self.refused = 0
         self.suspended_rows = 0
         self.forgotten_rows = 0
@@ -48,6 +50,7 @@ class StreamMonitor:
             self.suspended_rows,
             self.passed,
             self.forgotten_rows,
+            self.trouble,
         )
 
     def restore(self, state: StreamState) -> None:
@@ -57,6 +60,7 @@ class StreamMonitor:
         self.refused, self.suspended_rows = state.refused, state.suspended_rows
         self.passed = state.passed
         self.forgotten_rows = state.forgotten_rows
+        self.trouble = state.trouble
 
     def pass_rows(self, rows: Rows) -> int:
         """Note how far rows have come; the offset below which they had come before."""
@@ -68,6 +72,21 @@ class StreamMonitor:
             following = max(since, int(rows.offsets[-1]) + 1)
             self.passed[name] = (rows.source.incarnation, following)
         return since
+
+    def on_progress(self, offset: int, progress: Progress, passage: Passage) -> Effects:
+        """A reader has come so far: book it, let time go on, see what is wrong with the data."""
+        effects = Effects()
+        records, refused = self.books.on_progress(progress, passage)
+        if self.clock.on_progress(progress, passage):
+            effects.add(self.on_time(offset, progress.seen_at))
+        newest = self.clock.newest
+        if self.trouble.on_progress(
+            progress, passage, records=records, refused=refused, newest=newest
+        ):
+            for instance in self.instances.values():
+                if not is_past(instance, offset):
+                    effects.add(instance.on_trouble(self.trouble.causes, newest, progress.seen_at))
+        return effects
 
     def on_time(self, offset: int, seen_at: Micros | None) -> Effects:
         """The watermark rose: tell those instances that have something to do by now."""

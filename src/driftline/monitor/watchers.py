@@ -54,6 +54,11 @@ class Watchers:
         return iter(self._watched.values())
 
     @property
+    def firing(self) -> list[WatchedSignal]:
+        """Those of which an alert fires."""
+        return [watched for watched in self if watched.track.firing]
+
+    @property
     def signals(self) -> Iterable[str]:
         """The watched signals."""
         return self._watched
@@ -178,13 +183,6 @@ class Watchers:
                 publish(change, NO_ROW)
             return True
         return False
-
-    def retell(self, at: Micros, publish: Publish) -> None:
-        """Tell of every alert that fires once more: its surroundings have changed."""
-        for watched in self:
-            if watched.track.firing:
-                for change in watched.touch().retell(at):
-                    publish(change, NO_ROW)
 
     def _trigger(self, signal: str, row: int, rows: Rows, outcomes: Sequence[Outcome]) -> Trigger:
         source, offset, at = rows.source, int(rows.offsets[row]), int(rows.times[row])
