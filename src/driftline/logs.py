@@ -34,6 +34,7 @@ TALKATIVE: Final = (
     "confluent_kafka",
     "asyncio",
     "kafka",
+    "uvicorn",
     # Faust's services log under the module of their class: each start and stop of each of them.
     "driftline.transport.faust_batches",
 )

@@ -28,6 +28,8 @@ COMMANDS: Final = (
     Deferred(
         "subscriptions", "Who is told at their own wish: add, list, pause, resume, remove, test."
     ),
+    Deferred("web", "Serve the HTTP API: streams, alerts as they come, silences, subscriptions."),
+    Deferred("tokens", "Who may use the HTTP API: create, list, revoke."),
     Deferred("status", "Show instances, lag, the books, the join and each detector's last alarm."),
     Deferred("dead-letters", "What was refused and why: list, retry."),
     Deferred("streams", "Remove what is stored of a stream, or go on with it: forget, resume."),
