@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STREAM: Final = "streams/churn.yaml"
 ADWIN: Final = "detectors/adwin.yaml"
 SETTINGS: Final = "config/driftline.yaml"
+ALERTING: Final = "config/alerting.yaml"
 
 RIGHT: Final = {
     STREAM: """\
@@ -47,6 +48,20 @@ watch:
 name: shop
 kafka: embedded
 redis: embedded
+""",
+    ALERTING: """\
+receivers:
+  team: {kind: slack-webhook, url: {env: SLACK_URL}}
+  on-call: {kind: pagerduty, routing_key: {file: pagerduty.key}}
+  hook: {kind: webhook, url: https://example.com/hook}
+routes:
+  - match: {severity: critical}
+    receivers: on-call
+    hours: {days: [mon, tue], begin: 09:00, end: 17:00, timezone: Europe/Berlin}
+  - match: {stream: churn}
+    receivers: [team, hook]
+    continue: true
+  - receivers: team
 """,
 }
 

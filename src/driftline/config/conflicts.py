@@ -45,10 +45,9 @@ def find_conflicts(alerting: Mapping[str, Any]) -> list[Conflict]:
 def _wrong_receivers(
     place: int, route: Mapping[str, Any], names: Sequence[str]
 ) -> Iterator[Conflict]:
-    given = route.get("receivers")
-    listed = _texts(given) or ()
+    listed = _texts(route.get("receivers")) or ()
     for number, name in enumerate(listed):
-        key = ("routes", place, "receivers", *(() if given == name else (number,)))
+        key = ("routes", place, "receivers", number)
         if name in listed[:number]:
             yield key, "is there twice"
         elif name not in names:

@@ -154,7 +154,9 @@ def _known_keys(key: Key, model: Any, given: dict[str, Data]) -> Iterable[str]:
             models = [found for one in fields for found in _models(one.annotation)]
     kinds = [one for one in models if given.get("kind") in _kinds(one)]
     kinds = kinds or [one for one in models if not _kinds(one)]
-    return dict.fromkeys(name for one in kinds for name in one.model_fields)
+    return dict.fromkeys(
+        field.alias or name for one in kinds for name, field in one.model_fields.items()
+    )
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
