@@ -95,13 +95,14 @@ async def test_own_topics_are_made_with_the_settings_stated(
     """Made once, then found; retention, policy and partitions are what was asked for."""
     topics = TopicsSettings(events_partitions=4, events_retention=timedelta(days=3))
     settings = Settings(name="t" + unique_name("").encode().hex()[-48:], topics=topics)
-    events, dead, alerts = settings.own_topics
+    events, dead, alerts, retrain = settings.own_topics
     specs = wanted_topics(settings)
     admin = TopicAdmin(address)
     assert set((await admin.create(specs)).values()) == {Creation.CREATED}
     assert set((await admin.create(specs)).values()) == {Creation.EXISTED}
-    described = await admin.describe([events, alerts, dead])
-    assert [described[name].partitions for name in (events, alerts, dead)] == [4, 1, 1]
+    described = await admin.describe([events, alerts, dead, retrain])
+    counts = [described[name].partitions for name in (events, alerts, dead, retrain)]
+    assert counts == [4, 1, 1, 1]
     config = await admin.config(events)
     assert config["retention.ms"] == str(3 * 86_400_000)
     assert config["cleanup.policy"] == "delete"

@@ -20,7 +20,8 @@ def test_everything_has_a_default() -> None:
     """Without a file driftline runs on embedded servers, quietly."""
     settings = Settings()
     assert (settings.kafka, settings.redis) == ("embedded", "embedded")
-    assert settings.own_topics == ("driftline.events", "driftline.dead-letters", "driftline.alerts")
+    names = ("events", "dead-letters", "alerts", "retrain")
+    assert settings.own_topics == tuple(f"driftline.{name}" for name in names)
     assert settings.topics.events_partitions == 4
     assert settings.metrics.port is None
     assert settings.metrics.host == "127.0.0.1"
@@ -30,7 +31,7 @@ def test_the_name_prefixes_the_own_topics() -> None:
     """Two deployments on one cluster never meet, unless alerts are sent to one topic on purpose."""
     assert Settings(name="shop").alerts_topic == "shop.alerts"
     settings = Settings.model_validate({"name": "shop", "topics": {"alerts": "all.alerts"}})
-    assert settings.own_topics == ("shop.events", "shop.dead-letters", "all.alerts")
+    assert settings.own_topics == ("shop.events", "shop.dead-letters", "all.alerts", "shop.retrain")
 
 
 def test_the_environment_overrides_addresses() -> None:

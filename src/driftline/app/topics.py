@@ -38,6 +38,7 @@ def wanted_topics(settings: Settings) -> tuple[TopicSpec, ...]:
     wanted = (
         (settings.events_topic, topics.events_partitions, topics.events_retention),
         (settings.alerts_topic, 1, topics.alerts_retention),
+        (settings.retrain_topic, 1, topics.alerts_retention),
         (settings.dead_letters_topic, 1, topics.dead_letters_retention),
     )
     return tuple(

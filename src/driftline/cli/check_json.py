@@ -24,13 +24,18 @@ if TYPE_CHECKING:
 def deployment_json(deployment: Deployment) -> dict[str, Any]:
     """The whole deployment, resolved."""
     settings = deployment.settings
-    events, dead_letters, alerts = settings.own_topics
+    events, dead_letters, alerts, retrain = settings.own_topics
     return {
         "name": settings.name,
         "directory": str(deployment.directory),
         "digest": deployment.digest,
         "servers": dict(zip(("kafka", "redis"), servers(settings), strict=True)),
-        "topics": {"events": events, "dead_letters": dead_letters, "alerts": alerts},
+        "topics": {
+            "events": events,
+            "dead_letters": dead_letters,
+            "alerts": alerts,
+            "retrain": retrain,
+        },
         "streams": [_stream(stream, settings) for stream in deployment.streams.values()],
         "alerting": _alerting(deployment),
     }

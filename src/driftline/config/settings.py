@@ -22,6 +22,8 @@ class TopicsSettings(Spec):
 
     alerts: Topic | None = None
     """The topic of alert events; None: `<name>.alerts`."""
+    retrain: Topic | None = None
+    """The topic of requests for a retraining; None: `<name>.retrain`."""
     events_partitions: Annotated[Whole, Field(ge=1, le=1_024)] = 4
     """Partitions of the events log: fixed once it is made, an instance's is its key's hash."""
     replication_factor: Annotated[Whole, Field(ge=1, le=15)] | None = None
@@ -32,6 +34,7 @@ class TopicsSettings(Spec):
     """Longer than the age of the oldest Redis backup that may ever be restored."""
     dead_letters_retention: Annotated[Duration, between("1h", "3650d")] = timedelta(days=30)
     alerts_retention: Annotated[Duration, between("1h", "3650d")] = timedelta(days=365)
+    """Of the alerts and of the requests for a retraining."""
 
 
 class WorkerSettings(Spec):
@@ -59,9 +62,7 @@ class MetricsSettings(Spec):
     host: Line = "127.0.0.1"
 
 
-Origin: TypeAlias = Annotated[
-    str, Field(max_length=300, pattern=r"^https?://[a-zA-Z0-9.\[\]:-]+$")
-]
+Origin: TypeAlias = Annotated[str, Field(max_length=300, pattern=r"^https?://[a-zA-Z0-9.\[\]:-]+$")]
 """Where a web page comes from, as browsers say it: scheme, host and port, and nothing behind."""
 
 
@@ -114,9 +115,14 @@ class Settings(Spec):
         return f"{self.name}.dead-letters"
 
     @property
-    def own_topics(self) -> tuple[str, str, str]:
+    def retrain_topic(self) -> str:
+        """Where requests for a retraining go."""
+        return self.topics.retrain or f"{self.name}.retrain"
+
+    @property
+    def own_topics(self) -> tuple[str, str, str, str]:
         """The topics that driftline itself writes."""
-        return self.events_topic, self.dead_letters_topic, self.alerts_topic
+        return self.events_topic, self.dead_letters_topic, self.alerts_topic, self.retrain_topic
 
 
 def with_environment(settings: Settings, environ: Mapping[str, str]) -> Settings:
