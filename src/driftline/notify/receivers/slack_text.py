@@ -31,8 +31,8 @@ def escape(text: str, limit: int) -> str:
 
 
 def defused(text: str, limit: int) -> str:
-    """As `escape`, and names behind an @ are nobody's."""
-    pieces = [_ENTITIES.get(char, char) for char in text]
+    """As `escape`, and without code spans, and names behind an @ are nobody's."""
+    pieces = [_ENTITIES.get(char, char) for char in text.replace("`", "'")]
     return _cut([piece + _UNSEEN if piece == "@" else piece for piece in pieces], limit)
 
 

@@ -9,6 +9,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from pydantic import SecretStr
+from yarl import URL
 
 from driftline.notify.notification import Failure, Receipt
 from driftline.notify.receivers.slack_blocks import build_message
@@ -17,8 +19,6 @@ from driftline.notify.receivers.verdicts import check
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
-
-    from yarl import URL
 
     from driftline.notify.notification import Notification
     from driftline.notify.receivers.http import Answer, HttpClient
@@ -61,7 +61,8 @@ class SlackWebhookReceiver:
         self.takes_groups = True
         self.keep_alive: timedelta | None = None
         self._client = client
-        self._url = url
+        # Who knows it may post.
+        self._url = SecretStr(str(url))
 
     async def send(self, notification: Notification) -> Receipt:
         """Post one message; without blocks where Slack does not take them.
@@ -84,4 +85,5 @@ class SlackWebhookReceiver:
         """No connection is kept."""
 
     async def _post(self, payload: dict[str, Any]) -> Answer:
-        return await self._client.post(self._url, msgspec.json.encode(payload), HEADERS)
+        url = URL(self._url.get_secret_value(), encoded=True)
+        return await self._client.post(url, msgspec.json.encode(payload), HEADERS)

@@ -10,6 +10,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from pydantic import SecretBytes, SecretStr
+from yarl import URL
 
 from driftline.alerts.event import CONTENT_TYPE
 from driftline.notify.notification import Failure, Purpose, Receipt
@@ -19,8 +21,6 @@ from driftline.notify.receivers.verdicts import check
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
-
-    from yarl import URL
 
     from driftline.notify.notification import Notification
     from driftline.notify.receivers.http import HttpClient
@@ -45,8 +45,9 @@ class WebhookReceiver:
         self.takes_groups = False
         self.keep_alive: timedelta | None = None
         self._client = client
-        self._url = url
-        self._key = key
+        # It may hold a secret too.
+        self._url = SecretStr(str(url))
+        self._key = None if key is None else SecretBytes(key)
 
     async def send(self, notification: Notification) -> Receipt:
         """Post its event.
@@ -65,8 +66,9 @@ class WebhookReceiver:
         """
         headers = {"Content-Type": CONTENT_TYPE, "webhook-id": message_id}
         if self._key is not None:
-            headers |= sign(self._key, message_id, self._client.now(), event)
-        answer = await self._client.post(self._url, event, headers)
+            headers |= sign(self._key.get_secret_value(), message_id, self._client.now(), event)
+        url = URL(self._url.get_secret_value(), encoded=True)
+        answer = await self._client.post(url, event, headers)
         check(self._client, answer, VERDICTS)
 
     async def close(self) -> None:
