@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,8 +44,21 @@ def track(
     direction: Direction = Direction.UP,
     kind: SignalKind = SignalKind.BINARY,
     signal: str = "error",
+    *,
+    hold: int = 0,
+    expire_after: timedelta = timedelta(days=90),
 ) -> SignalTrack:
-    return SignalTrack(INSTANCE, Watch(signal, kind, (), Severity.WARNING, direction))
+    """A track without any value; `hold` in seconds, which are rows."""
+    watch = Watch(
+        signal,
+        kind,
+        (),
+        Severity.WARNING,
+        direction,
+        hold=timedelta(seconds=hold),
+        expire_after=expire_after,
+    )
+    return SignalTrack(INSTANCE, watch)
 
 
 def times(count: int) -> NDArray[np.int64]:

@@ -108,6 +108,7 @@ def _facts(data: AlertData) -> Table:
     facts = {
         "alert": f"{data.alert_id}, revision {data.revision}",
         **(_drift_facts(data) if isinstance(data, DriftData) else {"since": when(data.since)}),
+        "acknowledged": _acknowledged(data),
         "owner": data.owner or "",
         "tags": ", ".join(data.tags),
         "decided": when(data.at),
@@ -118,6 +119,14 @@ def _facts(data: AlertData) -> Table:
         if text and text != "-":
             grid.add_row(name, plain(text))
     return grid
+
+
+def _acknowledged(data: AlertData) -> str:
+    said = data.acknowledged
+    if said is None:
+        return ""
+    note = f": {said.note}" if said.note else ""
+    return f"by {said.by} at {when(said.at)}{note}"
 
 
 def _drift_facts(data: DriftData) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`driftline alerts`: what the alerts topic tells."""
+"""`driftline alerts`: what the alerts topic tells, and what is answered to it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from driftline.alerts.alert import Status  # noqa: TC001 - Typer reads it
 from driftline.app.alert_log import AlertLog, find_alert, load_alerts, select_alerts
 from driftline.app.connections import find_connections
 from driftline.app.reading_topics import follow_topic, read_topic
+from driftline.cli.alert_answers import accept, ack
 from driftline.cli.alert_text import (
     TABLE_WIDTH,
     alert_line,
@@ -35,7 +36,11 @@ if TYPE_CHECKING:
     from driftline.alerts.schema import AlertEnvelope
     from driftline.app.alert_log import AlertHistory
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Read the alerts topic.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Read the alerts topic, and answer to it."
+)
+app.command()(ack)
+app.command()(accept)
 
 
 class Since(StrEnum):

@@ -99,7 +99,11 @@ def _stream(stream: StreamStatus, *, detailed: bool) -> Iterator[RenderableType]
     yield plain(f"  {join_line(stream)}")
     yield plain(f"  {_windows_line(stream)}")
     for alert in stream.firing:
-        yield plain(f"  FIRING {alert.severity}: {alert.instance}/{alert.signal}")
+        taken = f", taken on by {alert.acknowledged_by}" if alert.acknowledged_by else ""
+        yield plain(f"  FIRING {alert.severity}: {alert.instance}/{alert.signal}{taken}")
+    for held in stream.pending:
+        why = "a detector warns" if held.alert_id is None else f"drift since {when(held.since)}"
+        yield plain(f"  pending {held.severity}: {held.instance}/{held.signal}, {why}")
     detectors = [one for one in stream.detectors if detailed or one.last_alarm is not None]
     if detectors:
         yield _detectors(detectors)
@@ -116,6 +120,8 @@ def _headline(stream: StreamStatus) -> Iterator[str]:
     yield f": {many(stream.instances, 'instance')}, watermark {when(stream.watermark)}"
     if stream.firing:
         yield f", {many(len(stream.firing), 'alert')} firing"
+    if stream.pending:
+        yield f", {len(stream.pending):,} pending"
     if stream.suspended:
         yield f", {len(stream.suspended):,} suspended"
 

@@ -144,6 +144,21 @@ class FiringAlert:
     instance: str
     signal: str
     severity: str
+    alert_id: str | None = None
+    """None only in what a former driftline stored."""
+    acknowledged_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingAlert:
+    """A signal whose drift has not lasted as long as asked, or of which a detector warns."""
+
+    instance: str
+    signal: str
+    severity: str
+    alert_id: str | None
+    """None where there is but a warning, which never fires by itself."""
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +218,7 @@ class StreamStatus:
     windows_stored: int
     windows_late: int
     windows_refused: int
+    pending: tuple[PendingAlert, ...] = ()
     windows: tuple[WindowStatus, ...] = ()
     """Only where one stream was asked for, and of its noisiest instances."""
 

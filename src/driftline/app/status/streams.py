@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from driftline.alerts.lifecycle import AlertState
 from driftline.app.status.books import build_balance, build_sources
 from driftline.app.status.moments import moment
 from driftline.app.status.report import (
@@ -14,6 +15,7 @@ from driftline.app.status.report import (
     FiringAlert,
     InstanceStatus,
     LastAlarm,
+    PendingAlert,
     StreamStatus,
     Suspended,
 )
@@ -109,6 +111,7 @@ def build_stream(stored: StoredStream) -> StreamStatus:
         early_waiting=sum(view.summary.early_waiting for view in views),
         detectors=_detectors(views),
         firing=_firing(views),
+        pending=_pending(views),
         suspended=tuple(Suspended(*one) for one in sorted(stored.suspended.items())),
         windows_stored=sum(view.windows_stored for view in views),
         windows_late=sum(view.summary.late for view in views),
@@ -178,8 +181,29 @@ def _alarm(view: InstanceView, alarm: AlarmSeen) -> LastAlarm:
 
 def _firing(views: Sequence[InstanceView]) -> tuple[FiringAlert, ...]:
     return tuple(
-        FiringAlert(view.key.name, signal.signal, signal.severity)
+        FiringAlert(
+            view.key.name,
+            signal.signal,
+            signal.severity,
+            signal.alert.id if signal.alert is not None else None,
+            signal.alert.acknowledged_by if signal.alert is not None else None,
+        )
         for view in views
         for signal in view.summary.signals
         if signal.firing
+    )
+
+
+def _pending(views: Sequence[InstanceView]) -> tuple[PendingAlert, ...]:
+    return tuple(
+        PendingAlert(
+            view.key.name,
+            signal.signal,
+            signal.severity,
+            signal.alert.id if signal.alert is not None else None,
+            moment(signal.alert.since) if signal.alert is not None else None,
+        )
+        for view in views
+        for signal in view.summary.signals
+        if signal.state is AlertState.PENDING
     )
