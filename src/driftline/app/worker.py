@@ -21,10 +21,10 @@ from driftline.agents.attached import starts_of
 from driftline.agents.clock import system_clock
 from driftline.agents.gauges import Gauges
 from driftline.agents.monitor import MonitorRole
-from driftline.agents.notify import Notifier
 from driftline.agents.reader import Reader
 from driftline.app.connections import serve
 from driftline.app.health import Health
+from driftline.app.notifying import Notifying
 from driftline.app.pages import Pages
 from driftline.app.roles import WorkerRole
 from driftline.app.topics import ensure_own_topics, wait_for_attached
@@ -81,7 +81,12 @@ def run_worker(
         if asked.is_set():
             return
         worker = Worker(
-            deployment, connections, roles=roles, take_over=take_over, on_end=_end_by_force_later
+            deployment,
+            connections,
+            roles=roles,
+            take_over=take_over,
+            environ=environ,
+            on_end=_end_by_force_later,
         )
         try:
             asyncio.run(_run(worker, asked))
@@ -131,9 +136,13 @@ class Worker:
         *,
         roles: Collection[WorkerRole],
         take_over: bool = False,
+        environ: Mapping[str, str] | None = None,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_end` is called when the end begins, whether asked for or not."""
+        """`environ` holds the receivers' secrets; without one it is the process'.
+
+        `on_end` is called when the end begins, whether asked for or not.
+        """
         self.connections = connections
         self._on_end = on_end
         self._deployment = deployment
@@ -151,6 +160,8 @@ class Worker:
         """Of the store: another one is another store."""
         self._monitor: MonitorRole | None = None
         self._reader: Reader | None = None
+        self._environ = os.environ if environ is None else environ
+        self._notifying: Notifying | None = None
 
     def stop(self) -> None:
         """Ask for a clean end: checkpoint, commit, leave the groups."""
@@ -204,6 +215,8 @@ class Worker:
         await self._prepare(store, claim, producer, admin)
         await self._serve_pages(stack)
         apps = self._apps(store, producer, admin)
+        if self._notifying is not None:
+            await self._notifying.start(stack)
         for app in apps:
             # Last in, first out: the readers stop before the monitor, and it before the store.
             stack.push_async_callback(app.stop)
@@ -254,7 +267,7 @@ class Worker:
 
     def _apps(self, store: Store, producer: Producer, admin: TopicAdmin) -> list[BatchApp]:
         build: dict[WorkerRole, Callable[[], BatchApp]] = {
-            WorkerRole.NOTIFY: self._notify_app,
+            WorkerRole.NOTIFY: lambda: self._notify_app(producer, admin),
             WorkerRole.MONITOR: lambda: self._monitor_app(store, producer),
             WorkerRole.DECODE: lambda: self._decode_app(store, producer, admin),
         }
@@ -282,10 +295,17 @@ class Worker:
         topics: dict[str, Start] = {self._deployment.settings.events_topic: "earliest"}
         return self._app(WorkerRole.MONITOR, topics, self._monitor)
 
-    def _notify_app(self) -> BatchApp:
+    def _notify_app(self, producer: Producer, admin: TopicAdmin) -> BatchApp:
+        self._notifying = notifying = Notifying(
+            self._deployment,
+            self.connections,
+            self._environ,
+            producer=producer,
+            admin=admin,
+            metrics=self._metrics,
+        )
         topics: dict[str, Start] = {self._deployment.settings.alerts_topic: "earliest"}
-        notifier = Notifier(clock=system_clock, metrics=self._metrics)
-        return self._app(WorkerRole.NOTIFY, topics, notifier)
+        return self._app(WorkerRole.NOTIFY, topics, notifying.listener)
 
     def _app(
         self, role: WorkerRole, topics: Mapping[str, Start], listener: BatchListener
@@ -316,6 +336,8 @@ class Worker:
         watched.append(asyncio.create_task(self._heartbeat(store, apps)))
         if self._reader is not None:
             watched.append(asyncio.create_task(_check_topics(self._reader)))
+        if self._notifying is not None:
+            watched.append(asyncio.create_task(self._notifying.wait()))
         if self._monitor is not None:
             watched.append(asyncio.create_task(self._tick(self._monitor)))
             watched.append(asyncio.create_task(_collect_garbage(store)))
@@ -324,6 +346,8 @@ class Worker:
             for task in done:
                 task.result()
         finally:
+            if self._notifying is not None:
+                self._notifying.begin_end()
             for task in watched:
                 task.cancel()
             await asyncio.gather(*watched, return_exceptions=True)

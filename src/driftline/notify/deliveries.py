@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 import uuid
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from driftline.errors import DriftlineError
+import structlog
+
+from driftline.alerts.event import read_event
+from driftline.errors import DriftlineError, StateError
 from driftline.model import iso
-from driftline.notify.jobs import unpack_event
 from driftline.notify.places import KEEP, RECORD, Places, run_script
 from driftline.notify.standing import (
     ReceiverState,
@@ -27,13 +31,17 @@ from driftline.notify.standing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from driftline.alerts.schema import AlertEnvelope
     from driftline.model import Micros
     from driftline.notify.standing import Wanted
     from driftline.store.client import Client, RedisCommand
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 LOG_LENGTH: Final = 10_000
 """Entries of the delivery log, about: some 300 bytes each."""
@@ -100,6 +108,15 @@ class Book:
     standings: Mapping[str, Standing]
     state: ReceiverState
 
+    def after(self, record: Record) -> Book:
+        """The book once this is recorded."""
+        standings = dict(self.standings)
+        for name, told in record.told.items():
+            standings[name] = Standing(name, standings[name].wanted, told)
+        for name in record.done:
+            standings.pop(name, None)
+        return Book(standings, record.state)
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -123,8 +140,7 @@ class Deliveries:
     async def stirred(self) -> dict[str, int]:
         """Every receiver that was ever assigned to something, and how often."""
         stored = await self._client.one("HGETALL", self._places.stirred)
-        pairs = zip(stored[::2], stored[1::2], strict=True)
-        return {name.decode(): int(count) for name, count in pairs}
+        return {name: int(count) for name, count in _texts(stored).items()}
 
     async def take(self, receiver: str, token: str, ttl: timedelta) -> bool:
         """Lease a receiver for so long, if nobody else has it."""
@@ -152,19 +168,24 @@ class Deliveries:
                 ("HGET", self._places.states, receiver),
             ]
         )
-        known = {name: decode_told(blob) for name, blob in _pairs(told)}
+        known = _readable(decode_told, _texts(told))
         standings = {
-            name.decode(): Standing(name.decode(), decode_wanted(blob), known.get(name, Told()))
-            for name, blob in _pairs(wanted)
+            name: Standing(name, one, known.get(name, Told()))
+            for name, one in _readable(decode_wanted, _texts(wanted)).items()
         }
         stored = ReceiverState() if state is None else decode_state(state[_WRITE_ID:])
         return Book(standings, stored)
 
     async def events(self, receiver: str, alerts: Sequence[str]) -> dict[str, AlertEnvelope]:
-        """The newest event of each of these alerts."""
+        """The newest event of each of these alerts, where there is one that can be read."""
         stored = await self._client.one("HMGET", self._places.of("events", receiver), *alerts)
-        found = zip(alerts, stored, strict=True)
-        return {alert: unpack_event(blob) for alert, blob in found if blob is not None}
+        found = {one: blob for one, blob in zip(alerts, stored, strict=True) if blob is not None}
+        return _readable(_unpack, found)
+
+    async def raw_event(self, receiver: str, name: str) -> bytes | None:
+        """The event of a job that is about no alert."""
+        stored = await self._client.one("HGET", self._places.of("events", receiver), name)
+        return None if stored is None else zlib.decompress(stored)
 
     async def record(self, receiver: str, token: str, record: Record) -> None:
         """Write what changed, at one stroke.
@@ -208,14 +229,36 @@ class Deliveries:
             ]
         )
 
-    async def log(self, count: int = 100) -> list[dict[str, Any]]:
-        """The newest lines of the delivery log, newest first; see `Entry`."""
+    async def newest(self, count: int = 100) -> list[dict[str, Any]]:
+        """The newest lines of the delivery log, newest first, as `Entry.to_json` makes them."""
         stored = await self._client.one("XREVRANGE", self._places.log, "+", "-", "COUNT", count)
-        return [json.loads(fields[1]) for _, fields in stored]
+        return [json.loads(fields[b"entry"]) for _, fields in stored]
 
 
-def _pairs(stored: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
-    return list(zip(stored[::2], stored[1::2], strict=True))
+def _texts(stored: Mapping[bytes, bytes] | Sequence[bytes]) -> dict[str, bytes]:
+    """A hash as the client gives it: a mapping, or names and values in turn."""
+    if not isinstance(stored, Mapping):
+        stored = dict(zip(stored[::2], stored[1::2], strict=True))
+    return {name.decode(): value for name, value in stored.items()}
+
+
+def _readable(decode: Callable[[bytes], T], stored: Mapping[str, bytes]) -> dict[str, T]:
+    """What can be read. One bad value must not stop the others: it is said, and left alone."""
+    found = {}
+    for name, blob in stored.items():
+        try:
+            found[name] = decode(blob)
+        except StateError as error:
+            log.error("delivery_unreadable", alert_id=name, reason=str(error))  # noqa: TRY400
+    return found
+
+
+def _unpack(blob: bytes) -> AlertEnvelope:
+    try:
+        return read_event(zlib.decompress(blob))
+    except (zlib.error, ValueError) as error:
+        msg = f"redis holds what is no alert event: {error}"
+        raise StateError(msg) from error
 
 
 def _milliseconds(duration: timedelta) -> int:

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from driftline.alerts.alert import Status
-from driftline.alerts.event import read_event
 from driftline.errors import StateError
+from driftline.model import SourcePartition
 from driftline.notify.places import ASSIGN, Places, run_script
 from driftline.notify.standing import Terms, Wanted, encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from driftline.alerts.schema import AlertEnvelope
     from driftline.store.client import Client
 
 SEEN_FOR: Final = timedelta(days=40)
@@ -37,9 +35,15 @@ class Seen(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A revision, and what each of its receivers is to know of it."""
+    """A revision of something, and what each of its receivers is to know of it."""
 
-    event: AlertEnvelope
+    name: str
+    """The alert's id."""
+    revision: int
+    ended: bool
+    """There will be no other revision."""
+    event: str
+    """As JSON."""
     wanted: Mapping[str, Wanted]
 
 
@@ -67,12 +71,9 @@ class Jobs:
             await self._client.all([self._command(job) for job in jobs[start : start + AT_ONCE]])
 
     def _command(self, job: Job) -> tuple[str | bytes | int, ...]:
-        data = job.event.data
         terms = {receiver: wanted.terms for receiver, wanted in job.wanted.items()}
-        seen = b"%d " % data.revision + msgspec.msgpack.encode(Seen(data.revision, terms))
-        # An alert that fires ends some day: until then it is known.
-        ended = data.status is not Status.FIRING
-        keys = [self._places.seen(data.alert_id), self._places.stirred]
+        seen = b"%d " % job.revision + msgspec.msgpack.encode(Seen(job.revision, terms))
+        keys = [self._places.seen(job.name), self._places.stirred]
         pairs: list[str | bytes] = []
         for receiver, wanted in job.wanted.items():
             keys += [self._places.of("wanted", receiver), self._places.of("events", receiver)]
@@ -80,41 +81,30 @@ class Jobs:
         return run_script(
             ASSIGN,
             keys,
-            data.revision,
+            job.revision,
             seen,
-            round(SEEN_FOR.total_seconds()) if ended else 0,
-            data.alert_id,
-            pack_event(job.event),
+            # An alert that fires ends some day: until then it is known.
+            round(SEEN_FOR.total_seconds()) if job.ended else 0,
+            job.name,
+            zlib.compress(job.event.encode()),
             *pairs,
         )
 
-    async def positions(self) -> Mapping[tuple[str, int], int]:
+    async def positions(self) -> Mapping[SourcePartition, int]:
         """The next offset to read of each partition of the alerts topic, as far as is known."""
         stored = await self._client.one("HGETALL", self._places.positions)
         found = {}
-        for name, offset in zip(stored[::2], stored[1::2], strict=True):
+        for name, value in stored.items():
             topic, _, partition = name.decode().rpartition("|")
-            found[topic, int(partition)] = int(offset)
+            incarnation, _, offset = value.decode().rpartition("|")
+            found[SourcePartition(topic, int(partition), incarnation)] = int(offset)
         return found
 
-    async def keep_positions(self, positions: Mapping[tuple[str, int], int]) -> None:
+    async def keep_positions(self, positions: Mapping[SourcePartition, int]) -> None:
         """Remember them: Kafka forgets what a group committed that is away for a week."""
-        for (topic, partition), offset in positions.items():
-            await self._client.one("HSET", self._places.positions, f"{topic}|{partition}", offset)
-
-
-def pack_event(event: AlertEnvelope) -> bytes:
-    """An event as it is kept with its job: a fourth of its size."""
-    return zlib.compress(event.model_dump_json().encode())
-
-
-def unpack_event(blob: bytes) -> AlertEnvelope:
-    """Raises StateError for what is none."""
-    try:
-        return read_event(zlib.decompress(blob))
-    except (zlib.error, ValueError) as error:
-        msg = f"redis holds what is no alert event: {error}"
-        raise StateError(msg) from error
+        for source, offset in positions.items():
+            name, value = f"{source.topic}|{source.partition}", f"{source.incarnation}|{offset}"
+            await self._client.one("HSET", self._places.positions, name, value)
 
 
 _seen: Final = msgspec.msgpack.Decoder(Seen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from driftline.errors import DriftlineError
 
@@ -24,6 +24,8 @@ class Purpose(StrEnum):
     """They still fire, and `repeat_interval` has passed."""
     KEEP_ALIVE = "keep_alive"
     """They still fire, and the receiver forgets what it is not told again."""
+    RETRAIN = "retrain"
+    """Training is asked for, or is no longer: an event of its own, to webhooks alone."""
     DIGEST = "digest"
     """What the receiver's ceiling held back."""
     TEST = "test"
@@ -79,6 +81,19 @@ class DeliveryError(DriftlineError):
         self.failure = failure
         self.retry_after = retry_after
         """How long the receiver asked to be left alone."""
+
+
+@runtime_checkable
+class EventReceiver(Protocol):
+    """A way out that takes any CloudEvent."""
+
+    async def send_event(self, message_id: str, event: bytes) -> None:
+        """Send it, once; `message_id` is the same over all attempts.
+
+        Raises:
+            DeliveryError: as `Receiver.send` does.
+        """
+        ...
 
 
 class Receiver(Protocol):

@@ -1,7 +1,7 @@
 """The keys of what is to be delivered, and the scripts that write them.
 
     {<deployment>}:notify:seen:<alert>     the newest revision read, and who was assigned to it
-    {<deployment>}:notify:positions        hash: <topic>|<partition> -> the next offset to read
+    {<deployment>}:notify:positions        hash: <topic>|<partition> -> <topic id>|<next offset>
     {<deployment>}:notify:stirred          hash: receiver -> a count of jobs, which only rises
     {<deployment>}:notify:states           hash: receiver -> `ReceiverState`
     {<deployment>}:notify:wanted:<r>       hash: alert -> `Wanted`

@@ -62,10 +62,12 @@ class Waits:
         """The time, or when it is to be looked at again, whichever is later."""
         return max(at, self.not_before.get(one.alert_id, 0))
 
-    def note(self, standings: Iterable[Standing]) -> None:
+    def note(self, book: Mapping[str, Standing]) -> None:
         """Remember since when there is news, and forget what has gone."""
-        news = {one.alert_id: one.wanted.at for one in standings if one.is_news}
+        news = {name: one.wanted.at for name, one in book.items() if one.is_news}
         self.since = {name: self.since.get(name, at) for name, at in news.items()}
+        self.not_before = {name: at for name, at in self.not_before.items() if name in book}
+        self.alone &= book.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,13 @@ class Planner:
         self, book: Mapping[str, Standing], state: ReceiverState, waits: Waits, now: Micros
     ) -> Due | None:
         """What is to be sent first: now, where its time has come, or at that time."""
+        alerts = {name: one for name, one in book.items() if one.wanted.is_alert}
         candidates = [
-            *self._news(book, waits, now),
-            *self._digest(book, state, waits, now),
-            *self._repeats(book, waits, now),
-            *self._keep_alive(book, waits, now),
+            *self._news(alerts, waits, now),
+            *self._digest(alerts, state, waits, now),
+            *self._repeats(alerts, waits, now),
+            *self._keep_alive(alerts, waits, now),
+            *_retrain(book.values(), waits),
         ]
         first = min(candidates, key=lambda due: due.at, default=None)
         if first is None or first.at >= state.paused_until:
@@ -160,6 +164,14 @@ class Planner:
         if not self.traits.takes_groups or one.alert_id in waits.alone:
             return (one.alert_id,)
         return (one.wanted.stream, repr(one.wanted.terms))
+
+
+def _retrain(all_: Iterable[Standing], waits: Waits) -> Iterator[Due]:
+    for one in all_:
+        if one.is_news and not one.wanted.is_alert:
+            group = (Purpose.RETRAIN, one.alert_id)
+            at = max(one.wanted.at, waits.retry_at.get(group, 0))
+            yield Due(at, Purpose.RETRAIN, group, (one,))
 
 
 def _may_repeat(one: Standing) -> bool:

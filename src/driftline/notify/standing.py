@@ -53,6 +53,8 @@ class Wanted(msgspec.Struct, frozen=True, array_like=True):
     at: Micros
     """When the notifier read it, by its clock."""
     terms: Terms
+    is_alert: bool = True
+    """Else it is a request for a retraining, which goes by none of the rules for people."""
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
@@ -106,7 +108,7 @@ class Standing(msgspec.Struct, frozen=True):
         What was tried, with nobody knowing whether it arrived, counts as told.
         """
         told = self.told
-        if self.wanted.firing or not self.is_news or told.held:
+        if self.wanted.firing or not self.is_news or told.held or not self.wanted.is_alert:
             return False
         return not (self.wanted.terms.send_resolved and (told.believes or told.tried))
 

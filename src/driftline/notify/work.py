@@ -1,0 +1,386 @@
+"""One receiver's notifications: what is due is sent, one at a time, and what came of it kept."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import replace
+from datetime import timedelta
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from driftline.crashpoints import NotifyPoint, pass_point
+from driftline.model import SECOND, Micros
+from driftline.notify import outcomes
+from driftline.notify.deliveries import Entry, LeaseLostError, Outcome
+from driftline.notify.notification import (
+    DeliveryError,
+    EventReceiver,
+    Failure,
+    Notification,
+    Purpose,
+    Receipt,
+)
+from driftline.notify.planning import Planner, Traits, Waits
+from driftline.notify.retries import Backoff, pause_for
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping, Sequence
+
+    from driftline.alerts.schema import AlertEnvelope
+    from driftline.notify.deliveries import Book, Record
+    from driftline.notify.notification import Receiver
+    from driftline.notify.planning import Due
+    from driftline.notify.standing import Standing
+    from driftline.notify.surroundings import Surroundings
+
+log = structlog.get_logger(__name__)
+
+LONGEST_SENDING: Final = timedelta(seconds=150)
+"""Receivers have time-outs of their own, of two minutes at most; behind them all is this one."""
+LOOK_AGAIN: Final[Micros] = 15 * SECOND
+"""When a silenced alert is looked at again at the latest: a silence may be ended early."""
+FAILING_AFTER: Final[Micros] = 600 * SECOND
+"""A receiver at which something has not arrived for so long is failing: that is worth an alert."""
+
+
+class ReceiverWork:
+    """Serves one receiver for as long as its lease is ours."""
+
+    def __init__(
+        self, name: str, receiver: Receiver, *, per_hour: int, token: str, around: Surroundings
+    ) -> None:
+        """`token` is the lease's."""
+        alive = receiver.keep_alive
+        keep_alive = None if alive is None else round(alive.total_seconds() * SECOND)
+        self._name = name
+        self._receiver = receiver
+        self._token = token
+        self._around = around
+        self._planner = Planner(Traits(receiver.takes_groups, keep_alive, per_hour))
+        self._waits = Waits()
+        self._backoff = Backoff(around.rng)
+        self._book: Book | None = None
+        self._doubted: frozenset[str] = frozenset()
+        """Alerts whose jobs and events did not fit together when they were read last."""
+        self._stirred = True
+        self.revoked: str | None = None
+        """Why nothing more is sent."""
+        self.lost = False
+        """The lease is not ours any more."""
+        self.ending = False
+        """Nothing new is begun."""
+
+    def stir(self) -> None:
+        """There may be new jobs."""
+        self._stirred = True
+
+    async def step(self) -> Micros | None:
+        """Send all that is due; when there will be more, as far as is known.
+
+        Raises:
+            LeaseLostError: another sender serves the receiver.
+        """
+        while not self.ending:
+            if self.lost:
+                msg = f"the lease of receiver {self._name} is over"
+                raise LeaseLostError(msg)
+            book = await self._read()
+            due = self._planner.next(book.standings, book.state, self._waits, self._now())
+            if due is None or due.at > self._now():
+                return None if due is None else due.at
+            await self._serve(book, due)
+        return None
+
+    def _now(self) -> Micros:
+        return self._around.clock()
+
+    async def _read(self) -> Book:
+        """The book, without what nobody is to hear of."""
+        book = self._book
+        if book is None or self._stirred:
+            self._stirred = False
+            book = self._book = await self._around.deliveries.load(self._name)
+        pointless = [one for one in book.standings.values() if one.is_pointless]
+        if pointless:
+            record = outcomes.passed_over(book, pointless)
+            book = await self._record(book, record, pointless, Outcome.PASSED_OVER)
+        self._waits.note(book.standings)
+        return book
+
+    async def _serve(self, book: Book, due: Due) -> None:
+        if self.revoked is not None:
+            await self._give_up(book, due, due.alerts, outcome=Outcome.REVOKED, reason=self.revoked)
+            return
+        if due.purpose is Purpose.RETRAIN:
+            await self._post(book, due)
+            return
+        events = await self._events(book, due)
+        loud = await self._without_muted(book, due, events) if events else ()
+        if not loud:
+            return
+        due = replace(due, alerts=tuple(loud))
+        book = self._book or book
+        counts = due.purpose in (Purpose.NEWS, Purpose.REPEAT)
+        if counts and self._planner.is_over_ceiling(book.state, self._now()):
+            record = outcomes.held_back(book, due)
+            await self._record(book, record, due.alerts, Outcome.HELD_BACK, due=due)
+            return
+        await self._send(book, due, [events[one.alert_id] for one in loud])
+
+    async def _events(self, book: Book, due: Due) -> Mapping[str, AlertEnvelope]:
+        """The events to send, each of the revision that is due; none if there are others by now."""
+        names = [one.alert_id for one in due.alerts]
+        events = await self._around.deliveries.events(self._name, names)
+        doubtful = [
+            one
+            for one in due.alerts
+            if one.alert_id not in events
+            or events[one.alert_id].data.revision != one.wanted.revision
+        ]
+        doubted, self._doubted = self._doubted, frozenset(one.alert_id for one in doubtful)
+        lost = [one for one in doubtful if one.alert_id in doubted]
+        if lost:
+            await self._give_up(
+                book, due, lost, outcome=Outcome.REFUSED, reason="redis does not hold its event"
+            )
+        if doubtful:
+            self.stir()
+            return {}
+        return events
+
+    async def _without_muted(
+        self, book: Book, due: Due, events: Mapping[str, AlertEnvelope]
+    ) -> Sequence[Standing]:
+        loud: list[Standing] = []
+        muted: list[Standing] = []
+        for one in due.alerts:
+            now = self._now()
+            silence = await self._around.silences.muting(events[one.alert_id].data, now)
+            if silence is None:
+                self._waits.not_before.pop(one.alert_id, None)
+                loud.append(one)
+                continue
+            if one.alert_id not in self._waits.not_before:
+                muted.append(one)
+            self._waits.not_before[one.alert_id] = min(silence.ends_at, now + LOOK_AGAIN)
+        if muted:
+            record = outcomes.passed_over(book, ())
+            await self._record(book, record, muted, Outcome.MUTED, due=due)
+        return loud
+
+    async def _send(self, book: Book, due: Due, events: Sequence[AlertEnvelope]) -> None:
+        notification = Notification(
+            id=_notification_id(self._name, due),
+            receiver=self._name,
+            purpose=due.purpose,
+            alerts=tuple(events),
+            memory={one.alert_id: one.told.memory for one in due.alerts if one.told.memory},
+            held_back=book.state.held_back if due.purpose is Purpose.DIGEST else 0,
+            base_url=self._around.base_url,
+        )
+        await self._attempt(book, due, notification.id, self._receiver.send(notification))
+
+    async def _post(self, book: Book, due: Due) -> None:
+        """Send an event that is about no alert."""
+        (job,) = due.alerts
+        event = await self._around.deliveries.raw_event(self._name, job.alert_id)
+        receiver = self._receiver
+        if event is None or not isinstance(receiver, EventReceiver):
+            reason = "the receiver takes no such event, or redis does not hold it"
+            await self._give_up(book, due, due.alerts, outcome=Outcome.REFUSED, reason=reason)
+            return
+
+        async def post() -> Receipt:
+            await receiver.send_event(sent_id, event)
+            return Receipt()
+
+        sent_id = _notification_id(self._name, due)
+        await self._attempt(book, due, sent_id, post())
+
+    async def _attempt(
+        self, book: Book, due: Due, sent_id: str, sending: Coroutine[Any, Any, Receipt]
+    ) -> None:
+        try:
+            if due.purpose is not Purpose.KEEP_ALIVE:
+                book = await self._write(book, outcomes.attempted(book, due, self._now()))
+            pass_point(NotifyPoint.NOTIFICATION_LEASED)
+            begun = perf_counter()
+            answer = await self._try(sending)
+        finally:
+            # If it did not come to that.
+            sending.close()
+        self._around.metrics.notification_seconds.labels(self._label).observe(
+            perf_counter() - begun
+        )
+        if isinstance(answer, DeliveryError):
+            await self._on_failure(book, due, sent_id, answer)
+        else:
+            pass_point(NotifyPoint.NOTIFICATION_SENT)
+            await self._on_delivered(book, due, sent_id, answer)
+            pass_point(NotifyPoint.NOTIFICATION_RECORDED)
+
+    async def _try(self, sending: Coroutine[Any, Any, Receipt]) -> Receipt | DeliveryError:
+        try:
+            async with asyncio.timeout(LONGEST_SENDING.total_seconds()):
+                return await sending
+        except DeliveryError as error:
+            return error
+        except TimeoutError:
+            return DeliveryError("it did not end in time", Failure.AGAIN)
+        except Exception as error:
+            # A mistake in one way out must not end the others, nor the detection beside them.
+            log.exception("receiver_crashed", receiver=self._name)
+            return DeliveryError(f"{type(error).__name__} in driftline", Failure.AGAIN)
+
+    async def _on_delivered(self, book: Book, due: Due, sent_id: str, receipt: Receipt) -> None:
+        now = self._now()
+        self._backoff.succeeded(due.group)
+        self._waits.retry_at.pop(due.group, None)
+        record = outcomes.delivered(book, due, receipt, now)
+        await self._record(book, record, due.alerts, Outcome.DELIVERED, due=due, sent_id=sent_id)
+        for one in due.alerts:
+            if one.is_news:
+                self._waits.alone.discard(one.alert_id)
+                delay = max(now - one.wanted.at, 0) / SECOND
+                self._around.metrics.notification_delay.labels(self._label).observe(delay)
+        await self._around.fate.on_delivered(self._name)
+
+    async def _on_failure(self, book: Book, due: Due, sent_id: str, error: DeliveryError) -> None:
+        log.warning(
+            "notification_failed",
+            receiver=self._name,
+            notification=sent_id,
+            purpose=due.purpose.value,
+            failure=error.failure.value,
+            reason=str(error),
+        )
+        self._count(Outcome.FAILED)
+        if error.failure is Failure.REVOKED:
+            self.revoked = str(error)
+            await self._give_up(
+                book,
+                due,
+                due.alerts,
+                outcome=Outcome.REVOKED,
+                reason=str(error),
+                sent_id=sent_id,
+            )
+        elif error.failure is Failure.REFUSED:
+            await self._on_refused(book, due, sent_id, error)
+        else:
+            await self._try_later(book, due, sent_id, error)
+
+    async def _on_refused(self, book: Book, due: Due, sent_id: str, error: DeliveryError) -> None:
+        book = await self._write(book, outcomes.returned(book, due))
+        if len(due.alerts) > 1 and due.purpose is Purpose.NEWS:
+            # It may be one of them that is refused: the others are not to share its fate.
+            self._waits.alone |= {one.alert_id for one in due.alerts}
+            return
+        await self._give_up(
+            book,
+            due,
+            due.alerts,
+            outcome=Outcome.REFUSED,
+            reason=str(error),
+            sent_id=sent_id,
+        )
+
+    async def _try_later(self, book: Book, due: Due, sent_id: str, error: DeliveryError) -> None:
+        now = self._now()
+        if error.failure is Failure.LATER:
+            until = now + pause_for(error.retry_after)
+            book = await self._write(book, outcomes.returned(book, due, until))
+        else:
+            self._waits.retry_at[due.group] = now + self._backoff.failed(due.group)
+        if due.purpose is Purpose.KEEP_ALIVE:
+            return
+        since = {one.alert_id: one.told.tried_at or now for one in due.alerts}
+        if now - min(since.values()) >= FAILING_AFTER:
+            await self._around.fate.on_failing(self._name, str(error))
+        limit = now - self._around.give_up_after
+        old = [one for one in due.alerts if since[one.alert_id] <= limit]
+        if old:
+            await self._give_up(
+                book,
+                due,
+                old,
+                outcome=Outcome.EXPIRED,
+                reason=str(error),
+                sent_id=sent_id,
+            )
+
+    async def _give_up(
+        self,
+        book: Book,
+        due: Due,
+        alerts: Sequence[Standing],
+        *,
+        outcome: Outcome,
+        reason: str,
+        sent_id: str = "",
+    ) -> None:
+        log.error(
+            "notification_given_up",
+            receiver=self._name,
+            outcome=outcome.value,
+            purpose=due.purpose.value,
+            alerts=_names(alerts),
+            reason=reason,
+        )
+        record = outcomes.given_up(book, due.purpose, alerts, self._now())
+        await self._record(book, record, alerts, outcome, due=due, sent_id=sent_id, reason=reason)
+        await self._around.fate.on_given_up(self._name, outcome, reason)
+
+    # -- keeping
+
+    async def _record(
+        self,
+        book: Book,
+        record: Record,
+        alerts: Sequence[Standing],
+        outcome: Outcome,
+        *,
+        due: Due | None = None,
+        sent_id: str = "",
+        reason: str = "",
+    ) -> Book:
+        """Keep what became of something, with a line of the log, and count it."""
+        entry = Entry(
+            at=self._now(),
+            receiver=self._name,
+            notification=sent_id,
+            purpose="" if due is None else due.purpose.value,
+            outcome=outcome,
+            alerts=tuple(_names(alerts)),
+            reason=reason,
+        )
+        self._count(outcome)
+        quiet = due is not None and due.purpose is Purpose.KEEP_ALIVE
+        return await self._write(book, record if quiet else replace(record, log=(entry,)))
+
+    async def _write(self, book: Book, record: Record) -> Book:
+        await self._around.deliveries.record(self._name, self._token, record)
+        self._book = book.after(record)
+        return self._book
+
+    def _count(self, outcome: Outcome) -> None:
+        self._around.metrics.notifications.labels(self._label, outcome.value).inc()
+
+    @property
+    def _label(self) -> str:
+        """The receiver as a metric's label: subscriptions are too many to have one each."""
+        return self._name.partition(":")[0]
+
+
+def _names(alerts: Sequence[Standing]) -> list[str]:
+    return [f"{one.alert_id}.{one.wanted.revision}" for one in alerts]
+
+
+def _notification_id(receiver: str, due: Due) -> str:
+    """The same for whoever sends the same once more, also after a crash."""
+    told = sorted(f"{one.alert_id}.{one.wanted.revision}@{one.told.sent_at}" for one in due.alerts)
+    text = "\n".join((receiver, due.purpose.value, *told))
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
