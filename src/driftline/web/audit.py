@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from driftline.errors import DriftlineError
+from driftline.errors import StateError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from driftline.store.client import Client
     from driftline.store.keys import Keys
 
@@ -62,17 +64,21 @@ class AuditLog:
         """The newest entries with their ids, newest first; `before` an id, older than that one.
 
         Raises:
-            DriftlineError: Redis is away, or the id is none.
+            StateError: the id is none, or an entry does not decode.
+            UnavailableError: Redis is away.
         """
         newest = "+" if before is None else f"({before}"
         found = await self._client.one("XREVRANGE", self._key, newest, "-", "COUNT", limit)
         return [(one_id.decode(), _entry(fields)) for one_id, fields in found]
 
 
-def _entry(fields: list[bytes]) -> AuditEntry:
-    texts = [field.decode("utf-8", "replace") for field in fields]
+def _entry(fields: Mapping[bytes, bytes]) -> AuditEntry:
+    texts = {
+        name.decode("utf-8", "replace"): value.decode("utf-8", "replace")
+        for name, value in fields.items()
+    }
     try:
-        return AuditEntry(**dict(zip(texts[::2], texts[1::2], strict=True)))
-    except (TypeError, ValueError) as error:
+        return AuditEntry(**texts)
+    except TypeError as error:
         msg = "an entry of the audit log does not decode"
-        raise DriftlineError(msg) from error
+        raise StateError(msg) from error

@@ -8,7 +8,7 @@ from driftline.alerts.alert import Status
 from driftline.alerts.schema import AlertEnvelope
 from driftline.model import Severity
 from driftline.web.entries import Filter
-from driftline.web.models.common import Answer, Asked, Cursor, Limit, Page
+from driftline.web.models.common import Answer, Asked, Cursor, Limit, Page, example
 
 _Name = Annotated[str, Field(min_length=1, max_length=500)]
 _Names = Annotated[tuple[_Name, ...], Field(max_length=50)]
@@ -69,11 +69,17 @@ class AlertDetail(Answer):
 class Note(Asked):
     """What a person says of an alert."""
 
-    note: Annotated[str, Field(max_length=1_000, examples=["Retraining since 9:00."])] = ""
+    model_config = example(note="Retraining since 9:00.")
+
+    note: Annotated[str, Field(max_length=1_000)] = ""
 
 
 class Accepted(Answer):
     """A command stands in the events log; the alert's next revision tells of it."""
+
+    model_config = example(
+        alert_id="5f0c2d6a1b3e4f708192", command_id="5d6f2b08f3584fafa4aa9379b1f8e4ec"
+    )
 
     alert_id: str
     command_id: Annotated[str, Field(description="Of the command in the events log.")]

@@ -1,6 +1,6 @@
 """What the models have in common."""
 
-from typing import Annotated, Generic, TypeAlias, TypeVar
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +17,11 @@ class Asked(BaseModel):
     """A part of a request's body: unknown keys are refused, and nothing given is repeated."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def example(**values: Any) -> ConfigDict:
+    """What a model's schema shows; a class that inherits from it shows another."""
+    return ConfigDict(json_schema_extra={"examples": [values]})
 
 
 class Page(Answer, Generic[Item]):

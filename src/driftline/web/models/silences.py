@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 from driftline.config.alerting import Matchers
 from driftline.model import to_datetime, to_micros
 from driftline.notify.silences import Silence
-from driftline.web.models.common import Answer, Asked
+from driftline.web.models.common import Answer, Asked, example
 from driftline.web.problems import Kind, ProblemError, describe_error
 
 _Pattern = Annotated[str, Field(min_length=1, max_length=500)]
@@ -45,6 +45,17 @@ class Match(Asked):
 class SilenceState(Answer):
     """A silence: of these alerts people are not told for a time."""
 
+    model_config = example(
+        id="8c1f0a6de2b94c35",
+        state="active",
+        matchers={"stream": ["car-loan"], "severity": ["warning", "info"]},
+        starts_at="2026-03-04T09:00:00Z",
+        ends_at="2026-03-04T18:00:00Z",
+        created_by="ada",
+        created_at="2026-03-04T09:00:00Z",
+        comment="Known: the feed of prices is down.",
+    )
+
     id: str
     state: Annotated[str, Field(pattern="^(pending|active|expired)$")]
     matchers: Match
@@ -73,6 +84,12 @@ class SilenceState(Answer):
 
 class NewSilence(Asked):
     """A silence to be made."""
+
+    model_config = example(
+        matchers={"stream": ["car-loan"], "severity": ["warning", "info"]},
+        ends_at="2026-03-04T18:00:00Z",
+        comment="Known: the feed of prices is down.",
+    )
 
     matchers: Match
     starts_at: Annotated[AwareDatetime | None, Field(description="Left out: now.")] = None

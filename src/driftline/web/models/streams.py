@@ -1,15 +1,30 @@
 """Streams, their signals, and windows."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
-from driftline.web.models.common import Answer, Asked, Cursor, Limit, Page
+from driftline.web.models.common import Answer, Asked, Cursor, Limit, Page, example
+
+_STREAM: Final = {
+    "stream": "car-loan",
+    "declared": True,
+    "description": "Will this applicant repay the loan?",
+    "owner": "risk",
+    "tags": ["eu"],
+    "instances": 1,
+    "firing": 1,
+    "suspended": 0,
+    "waiting": 25_012,
+    "watermark": "2019-03-04T12:30:00Z",
+}
 
 
 class StreamSummary(Answer):
     """One stream in short."""
+
+    model_config = example(**_STREAM)
 
     stream: str
     declared: Annotated[
@@ -66,6 +81,25 @@ class SuspendedInstance(Answer):
 
 class StreamDetail(StreamSummary):
     """One stream."""
+
+    model_config = example(
+        **_STREAM,
+        task="binary",
+        watches=[{"signal": "error", "severity": "critical", "detectors": ["adwin"]}],
+        join={"predictions": 100_000, "labels": 74_988, "joined": 74_988},
+        books={
+            "rows": 174_988,
+            "applied": 174_988,
+            "duplicates": 0,
+            "over_max_instances": 0,
+            "suspended": 0,
+            "difference": 0,
+        },
+        noisiest=[
+            {"instance": "car-loan", "rows": 174_988, "alarms": 3, "firing": 1, "waiting": 25_012}
+        ],
+        suspended_instances=[],
+    )
 
     task: Annotated[str | None, Field(description="binary, multiclass or regression.")]
     watches: tuple[WatchSummary, ...]
@@ -147,6 +181,19 @@ class HistogramCounts(Answer):
 
 class WindowSummary(Answer):
     """One window of a signal."""
+
+    model_config = example(
+        start="2019-03-04T00:00:00Z",
+        size_seconds=86_400.0,
+        open=False,
+        count=1_204,
+        mean=0.0838,
+        sd=0.2772,
+        min=0.0,
+        max=1.0,
+        quantiles={"p05": 0.0, "p25": 0.0, "p50": 0.0, "p75": 0.0, "p95": 1.0},
+        histogram=None,
+    )
 
     start: datetime | None
     size_seconds: float

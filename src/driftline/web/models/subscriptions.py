@@ -1,14 +1,25 @@
 """Subscriptions and receivers. A URL and a secret come in, and never go out again."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, SecretStr
 
 from driftline.model import to_datetime
 from driftline.notify.subscriptions import Subscription, SubscriptionState, TargetKind
-from driftline.web.models.common import Answer, Asked
+from driftline.web.models.common import Answer, Asked, example
 from driftline.web.models.silences import Match
+
+_SUBSCRIPTION: Final = {
+    "id": "2f6c8e0b4d1a7935",
+    "owner": "ada",
+    "filter": {"stream": ["car-loan"], "severity": ["critical"]},
+    "target": {"kind": "webhook", "host": "hooks.example.com", "signed": True},
+    "state": "active",
+    "created_at": "2026-03-04T09:00:00Z",
+    "disabled_reason": None,
+    "failures": 0,
+}
 
 
 class NewTarget(Asked):
@@ -32,6 +43,11 @@ class NewTarget(Asked):
 class NewSubscription(Asked):
     """A subscription to be made."""
 
+    model_config = example(
+        filter={"stream": ["car-loan"], "severity": ["critical"]},
+        target={"kind": "webhook", "url": "https://hooks.example.com/driftline"},
+    )
+
     filter: Annotated[Match, Field(description="Which alerts; empty: all.")] = Match()
     target: NewTarget
     owner: Annotated[
@@ -50,6 +66,8 @@ class TargetState(Answer):
 
 class SubscriptionAnswer(Answer):
     """A subscription."""
+
+    model_config = example(**_SUBSCRIPTION)
 
     id: str
     owner: str
@@ -80,6 +98,11 @@ class SubscriptionAnswer(Answer):
 class MadeSubscription(SubscriptionAnswer):
     """A subscription that was just made."""
 
+    model_config = example(
+        **_SUBSCRIPTION,
+        secret="whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtZXhhbXBsZSE=",  # noqa: S106 - an example
+    )
+
     secret: Annotated[
         str | None, Field(description="That was made for it: shown this once. Null otherwise.")
     ]
@@ -87,6 +110,10 @@ class MadeSubscription(SubscriptionAnswer):
 
 class ReceiverAnswer(Answer):
     """A receiver that config/alerting.yaml declares."""
+
+    model_config = example(
+        name="risk-team", kind="slack-webhook", description="#risk-alerts", per_hour=60
+    )
 
     name: str
     kind: str
@@ -105,6 +132,18 @@ class TestSent(Answer):
 
 class AuditAnswer(Answer):
     """A request that would change something."""
+
+    model_config = example(
+        id="1772614800000-0",
+        at="2026-03-04T09:00:00.000012Z",
+        by="ada",
+        action="POST /v1/silences",
+        target="/v1/silences",
+        status="201",
+        location="/v1/silences/8c1f0a6de2b94c35",
+        request_id="0b6f6a4e1c9d4f4f9a6d1f0e8f5f7a21",
+        client="10.0.0.7",
+    )
 
     id: str
     at: str
