@@ -10,7 +10,12 @@ from driftline.errors import DriftlineError
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILES: Final = ("streams/example.yaml", "detectors/adwin.yaml", "config/driftline.yaml")
+FILES: Final = (
+    "streams/example.yaml",
+    "detectors/adwin.yaml",
+    "config/driftline.yaml",
+    "config/alerting.yaml",
+)
 
 
 def write_template(directory: Path) -> tuple[Path, ...]:
