@@ -37,19 +37,20 @@ def is_public(text: str) -> bool:
         return False
     return all(
         one.is_global and not (one.is_multicast or one.is_reserved or one.is_unspecified)
-        for one in (address, *_within(address))
+        for one in _led_to(address)
     )
 
 
-def _within(address: _Address) -> list[_Address]:
-    """The IPv4 addresses that an IPv6 address stands for."""
+def _led_to(address: _Address) -> list[_Address]:
+    """The addresses at which something arrives that is sent to this one."""
     if isinstance(address, ipaddress.IPv4Address):
-        return []
-    found: list[_Address | None] = [address.ipv4_mapped, address.sixtofour]
-    found += address.teredo or ()
+        return [address]
+    if address.ipv4_mapped is not None:
+        return [address.ipv4_mapped]
     if address in _NAT64:
-        found.append(ipaddress.IPv4Address(address.packed[-4:]))
-    return [one for one in found if one is not None]
+        return [ipaddress.IPv4Address(address.packed[-4:])]
+    within = [address.sixtofour, *(address.teredo or ())]
+    return [address, *(one for one in within if one is not None)]
 
 
 class AddressGuard(AbstractResolver):
