@@ -33,6 +33,7 @@ from driftline.model import SECOND, Micros, to_datetime
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from driftline.alerts.alert import Acknowledgement
     from driftline.alerts.evidence import Shift
     from driftline.config.profiles import Profile
 
@@ -107,7 +108,7 @@ def build_event(
         status=change.status,
         reason=change.reason,
         severity=change.severity,
-        acknowledged=_acknowledged(change),
+        acknowledged=acknowledged_data(change.acknowledged),
         direction=change.direction,
         model_versions=tuple(versions[-MAX_VERSIONS:]),
         detectors=_detectors(change, profiles),
@@ -161,6 +162,13 @@ def as_record(data: AlertData) -> AlertEvent:
     )
 
 
+def acknowledged_data(said: Acknowledgement | None) -> AcknowledgedData | None:
+    """Who has taken an alert on, as it is published."""
+    if said is None:
+        return None
+    return AcknowledgedData(by=said.by, at=to_datetime(said.at), note=said.note)
+
+
 def _detectors(change: AlertChange, profiles: Sequence[Profile]) -> tuple[DetectorData, ...]:
     known = {profile.name: profile.spec for profile in profiles}
     return tuple(
@@ -189,13 +197,6 @@ def _trigger(change: AlertChange) -> TriggerData:
         detector=change.opened.profile,
         values_seen=change.opened.values_seen,
     )
-
-
-def _acknowledged(change: AlertChange) -> AcknowledgedData | None:
-    said = change.acknowledged
-    if said is None:
-        return None
-    return AcknowledgedData(by=said.by, at=to_datetime(said.at), note=said.note)
 
 
 def _retrain(change: AlertChange, sources: Sequence[SourceWindowData]) -> RetrainData:

@@ -41,14 +41,13 @@ def build_acknowledge(alert: AlertData, *, by: str, at: Micros, note: str = "") 
 
 
 def build_accept(alert: AlertData, *, by: str, at: Micros, note: str = "") -> Command:
-    """The message that says that the level which a drift alert is of is the new normal.
+    """The message that says that what an alert tells of is the new normal.
+
+    Of a drift alert that is the level of now, of one about silence that a source may be silent so.
 
     Raises:
-        DriftlineError: the alert is not about drift, or a text is too long.
+        DriftlineError: the alert is about no stream, or a text is too long.
     """
-    if alert.kind != "drift":
-        msg = f"{alert.alert_id} is about {alert.kind}: only an alert about drift can be accepted"
-        raise DriftlineError(msg)
     return _build(CommandKind.ACCEPT, alert, by=by, at=at, note=note)
 
 

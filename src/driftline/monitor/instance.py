@@ -24,7 +24,7 @@ from driftline.monitor.silence_event import build_silence_event
 from driftline.monitor.state import InstanceCheckpoint, Outgoing
 from driftline.monitor.summary import summarise
 from driftline.monitor.trouble import InstanceTrouble
-from driftline.monitor.watchers import NO_ROW, Watchers
+from driftline.monitor.watchers import NO_ROW, Watchers, acknowledgement
 from driftline.monitor.waymarks import Waymarks
 from driftline.signals import Series, outcome_series, prediction_series, revised_values
 from driftline.windows import Windows
@@ -299,16 +299,18 @@ class Instance:
         effects = Effects()
         if self._watchers.on_command(
             command, self._publisher(effects, command.at)
-        ) or self._accept_silence(command, effects):
+        ) or self._answer_silence(command, effects):
             self.pending_rows += 1
         else:
             effects.unheard.append(command)
         return effects
 
-    def _accept_silence(self, command: Command, effects: Effects) -> bool:
-        if command.kind is not CommandKind.ACCEPT:
-            return False
-        change = self._silences.accept(str(command.arguments.get("alert_id")), command.at)
+    def _answer_silence(self, command: Command, effects: Effects) -> bool:
+        alert_id = str(command.arguments.get("alert_id"))
+        if command.kind is CommandKind.ACCEPT:
+            change = self._silences.accept(alert_id, command.at)
+        else:
+            change = self._silences.acknowledge(alert_id, acknowledgement(command), command.at)
         if change is None:
             return False
         self._tell_silences([change], command.at, effects)

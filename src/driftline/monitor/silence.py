@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 import numpy as np
 
-from driftline.alerts.alert import Status
+from driftline.alerts.alert import Acknowledgement, Status
 from driftline.alerts.identity import source_alert_id, source_fingerprint
 from driftline.alerts.lifecycle import Reason
 from driftline.errors import StateError
@@ -70,6 +70,7 @@ class Silent(msgspec.Struct, array_like=True):
     since: Place
     due: Micros
     revision: int = 1
+    acknowledged: Acknowledgement | None = None
 
 
 class SilenceState(msgspec.Struct, array_like=True):
@@ -99,6 +100,7 @@ class SilenceChange:
     """When the silence became too long."""
     at: Micros
     """Of the record that ended it, or when it became too long."""
+    acknowledged: Acknowledgement | None = None
 
     @property
     def status(self) -> Status:
@@ -277,6 +279,15 @@ class RoleSilence:
             self._state.due = NEVER
         return change
 
+    def acknowledge(self, said: Acknowledgement, at: Micros) -> SilenceChange | None:
+        """A person has taken the living alert on."""
+        alert = self._state.alert
+        if alert is None:
+            return None
+        alert.revision += 1
+        alert.acknowledged = said
+        return self._change(alert, None, at)
+
     def _change(self, alert: Silent, reason: Reason | None, at: Micros) -> SilenceChange:
         return SilenceChange(
             alert_id=self._alert_id(alert.since),
@@ -287,6 +298,7 @@ class RoleSilence:
             since=alert.since.at,
             due=alert.due,
             at=at,
+            acknowledged=alert.acknowledged,
         )
 
     def _alert_id(self, last: Place) -> str:
@@ -362,6 +374,13 @@ class Silences:
         for silence in self._roles.values():
             if silence.alert_id == alert_id:
                 return silence.end(Reason.ACCEPTED, at)
+        return None
+
+    def acknowledge(self, alert_id: str, said: Acknowledgement, at: Micros) -> SilenceChange | None:
+        """A person has taken an alert on; None if no such alert lives."""
+        for silence in self._roles.values():
+            if silence.alert_id == alert_id:
+                return silence.acknowledge(said, at)
         return None
 
     def redeclare(self, spec: StreamSpec, at: Micros) -> list[SilenceChange]:

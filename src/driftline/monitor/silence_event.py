@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from driftline.alerts.event import as_record
+from driftline.alerts.event import acknowledged_data, as_record
 from driftline.alerts.lifecycle import Reason
 from driftline.alerts.schema import SilenceData
 from driftline.model import SECOND, to_datetime
@@ -47,6 +47,7 @@ def build_silence_event(
             status=change.status,
             reason=change.reason,
             severity=spec.silence.severity,
+            acknowledged=acknowledged_data(change.acknowledged),
             at=to_datetime(change.at),
             seen_at=None if seen_at is None else to_datetime(seen_at),
             since=to_datetime(change.since),

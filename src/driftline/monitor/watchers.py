@@ -176,9 +176,7 @@ class Watchers:
             if command.kind is CommandKind.ACCEPT:
                 changes = track.accept(command.at)
             else:
-                note = str(command.arguments.get("note", ""))[:LONGEST_NOTE]
-                said = Acknowledgement(command.by, command.at, note)
-                changes = track.acknowledge(said, command.at)
+                changes = track.acknowledge(acknowledgement(command), command.at)
             for change in changes:
                 publish(change, NO_ROW)
             return True
@@ -250,6 +248,12 @@ class Watchers:
             watched.restore(fields)
         if VERSIONS in fields:
             self._versions.restore(fields[VERSIONS])
+
+
+def acknowledgement(command: Command) -> Acknowledgement:
+    """Who takes an alert on, when, and what they say of it."""
+    note = str(command.arguments.get("note", ""))[:LONGEST_NOTE]
+    return Acknowledgement(command.by, command.at, note)
 
 
 def _incarnation(signal: str, rows: Rows) -> str:
