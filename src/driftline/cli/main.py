@@ -23,6 +23,7 @@ COMMANDS: Final = (
     Deferred("send", "Produce recorded data to a stream's topics, in event-time order."),
     Deferred("replay", "Drive the monitor over recorded files, without Kafka and Redis."),
     Deferred("alerts", "Read the alerts topic: list, show, follow."),
+    Deferred("receivers", "The ways out: list them, test one."),
     Deferred("routes", "Show where an alert would go: test."),
     Deferred("silences", "Mute alerts for a time: add, list, expire."),
     Deferred(
