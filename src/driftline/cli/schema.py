@@ -12,19 +12,35 @@ from driftline.config.schema import json_schema
 
 Subject: TypeAlias = Literal["alert", "stream", "detector", "config", "alerting"]
 SUBJECTS: tuple[Subject, ...] = ("alert", "stream", "detector", "config", "alerting")
+Document: TypeAlias = Literal["asyncapi", "openapi"]
+"""Documents that describe the ways out, made of the same models; not among all schemas."""
 
 app = typer.Typer()
 
 
 @app.command()
 def schema(
-    subject: Annotated[Subject | None, typer.Argument(help="Left out: all, by name.")] = None,
+    subject: Annotated[
+        Subject | Document | None, typer.Argument(help="Left out: all schemas, by name.")
+    ] = None,
 ) -> None:
     """Print the JSON Schema of an alert event or of a declaration.
 
     `alert` is the event on the alerts topic; the others are the files of a deployment:
     streams/<name>.yaml, detectors/<name>.yaml, config/driftline.yaml and config/alerting.yaml.
+    `asyncapi` is the AsyncAPI document of all that driftline sends, `openapi` the OpenAPI document
+    of `driftline web`.
     """
+    if subject == "asyncapi":
+        from driftline.web.asyncapi import build_asyncapi  # noqa: PLC0415 - slow
+
+        write_json(build_asyncapi())
+        return
+    if subject == "openapi":
+        from driftline.web.app import describe_api  # noqa: PLC0415 - slow
+
+        write_json(describe_api())
+        return
     write_json({one: _schema(one) for one in SUBJECTS} if subject is None else _schema(subject))
 
 

@@ -13,7 +13,7 @@ from driftline.notify.notification import DeliveryError
 from driftline.notify.refusals import NotFoundError, RefusedError, TooManyError
 from driftline.web.cors import Cors
 from driftline.web.guard import Guard
-from driftline.web.openapi import DESCRIPTION, TITLE, VERSION, describe
+from driftline.web.openapi import DESCRIPTION, TITLE, VERSION, build_document, describe
 from driftline.web.problems import Kind, ProblemError, describe_error, kind_of, problem_response
 from driftline.web.routes import ROUTERS
 
@@ -39,6 +39,20 @@ def build_app(
     services: Services, *, cors_origins: Collection[str] = (), body_limit: int = 65_536
 ) -> FastAPI:
     """The application; it starts nothing by itself."""
+    app = _routed()
+    app.state.services = services
+    app.add_middleware(Guard, services=services, cors=Cors(cors_origins), body_limit=body_limit)
+    _handle_errors(app)
+    describe(app)
+    return app
+
+
+def describe_api() -> dict[str, Any]:
+    """The OpenAPI document."""
+    return build_document(_routed())
+
+
+def _routed() -> FastAPI:
     app = FastAPI(
         title=TITLE,
         version=VERSION,
@@ -49,12 +63,8 @@ def build_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.services = services
     for router in ROUTERS:
         app.include_router(router)
-    app.add_middleware(Guard, services=services, cors=Cors(cors_origins), body_limit=body_limit)
-    _handle_errors(app)
-    describe(app)
     return app
 
 
