@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from driftline.model import Micros
     from driftline.notify.matching import Described
     from driftline.store.client import Client
+    from driftline.store.records import Record
 
 log = structlog.get_logger(__name__)
 
@@ -60,8 +61,9 @@ class Silence:
 class SilenceStore:
     """The silences of a deployment, in Redis. Methods raise UnavailableError without one."""
 
-    def __init__(self, redis: Client, deployment: str) -> None:
+    def __init__(self, redis: Client, deployment: str, *, most: int = MOST) -> None:
         self._records = Records(redis, Keys(deployment).own("notify", "silences"))
+        self._most = most
         self._read: tuple[object, tuple[Silence, ...]] = (None, ())
 
     async def add(
@@ -89,7 +91,7 @@ class SilenceStore:
         if not await self._keep(silence):
             await self._forget(now)
             if not await self._keep(silence):
-                message = f"there are {MOST:,} silences already; let some expire"
+                message = f"there are {self._most:,} silences already; let some expire"
                 raise TooManyError(message)
         return silence
 
@@ -134,15 +136,15 @@ class SilenceStore:
         return max(found, key=lambda one: one.ends_at, default=None)
 
     async def _keep(self, silence: Silence) -> bool:
-        added = await self._records.add(silence.id, _write(silence), Quota(MOST))
+        added = await self._records.add(silence.id, _write(silence), Quota(self._most))
         return added is Added.KEPT
 
     async def _forget(self, before: Micros) -> None:
         """Remove what was over before this."""
-        records = await self._records.all()
-        for silence in await self.list():
-            if silence.ends_at < before:
-                await self._records.remove(silence.id, records[silence.id])
+        for name, record in (await self._records.all()).items():
+            silence = _read(name, record)
+            if silence is not None and silence.ends_at < before:
+                await self._records.remove(name, record)
 
 
 def _check(silence: Silence, now: Micros) -> None:
@@ -175,10 +177,10 @@ def _write(silence: Silence) -> bytes:
     return json.dumps(document).encode()
 
 
-def _read(silence_id: str, record: bytes) -> Silence | None:
+def _read(silence_id: str, record: Record) -> Silence | None:
     """The silence; None, and a line in the log, if driftline did not write it."""
     try:
-        document = json.loads(record)
+        document = json.loads(record.document)
         return Silence(
             silence_id,
             Matchers.model_validate(document["matchers"]),

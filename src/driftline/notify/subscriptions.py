@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from driftline.model import Micros
     from driftline.store.client import Client
+    from driftline.store.records import Record
 
 __all__ = [
     "Subscription",
@@ -175,7 +176,7 @@ class SubscriptionStore:
             ):
                 return after
 
-    async def _find(self, subscription_id: str) -> tuple[Subscription, bytes]:
+    async def _find(self, subscription_id: str) -> tuple[Subscription, Record]:
         record = await self._records.get(subscription_id)
         subscription = None if record is None else _read(subscription_id, record)
         if record is None or subscription is None:
@@ -184,10 +185,10 @@ class SubscriptionStore:
         return subscription, record
 
 
-def _read(subscription_id: str, record: bytes) -> Subscription | None:
+def _read(subscription_id: str, record: Record) -> Subscription | None:
     """The subscription; None, and a line in the log, if driftline did not write it."""
     try:
-        return read_subscription(subscription_id, record)
+        return read_subscription(subscription_id, record.document)
     except (ValueError, KeyError, TypeError) as error:
         # The text of the error may hold what was written.
         reason = type(error).__name__
