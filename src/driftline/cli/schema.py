@@ -10,10 +10,12 @@ from driftline.alerts.schema import AlertEnvelope
 from driftline.cli.common import write_json
 from driftline.config.schema import json_schema
 
-Subject: TypeAlias = Literal["alert", "stream", "detector", "config", "alerting"]
-SUBJECTS: tuple[Subject, ...] = ("alert", "stream", "detector", "config", "alerting")
-Document: TypeAlias = Literal["asyncapi", "openapi"]
-"""Documents that describe the ways out, made of the same models; not among all schemas."""
+Schema: TypeAlias = Literal["alert", "stream", "detector", "config", "alerting"]
+SUBJECTS: tuple[Schema, ...] = ("alert", "stream", "detector", "config", "alerting")
+Subject: TypeAlias = Literal[
+    "alert", "stream", "detector", "config", "alerting", "asyncapi", "openapi"
+]
+"""The last two are documents that hold schemas: they are printed when they are asked for."""
 
 app = typer.Typer()
 
@@ -21,7 +23,7 @@ app = typer.Typer()
 @app.command()
 def schema(
     subject: Annotated[
-        Subject | Document | None, typer.Argument(help="Left out: all schemas, by name.")
+        Subject | None, typer.Argument(help="Left out: all schemas, by name.")
     ] = None,
 ) -> None:
     """Print the JSON Schema of an alert event or of a declaration.
@@ -44,7 +46,7 @@ def schema(
     write_json({one: _schema(one) for one in SUBJECTS} if subject is None else _schema(subject))
 
 
-def _schema(subject: Subject) -> dict[str, Any]:
+def _schema(subject: Schema) -> dict[str, Any]:
     if subject != "alert":
         return json_schema(subject)
     return {
