@@ -10,6 +10,7 @@ import pytest
 
 from driftline.config.deployment import load_deployment
 from driftline.config.settings import Settings
+from driftline.config.silence import SilenceSpec
 from driftline.config.streams import (
     LabelsSpec,
     PredictionsSpec,
@@ -33,6 +34,7 @@ TABLES: Final[dict[str, type[BaseModel]]] = {
     "### `predictions`": PredictionsSpec,
     "### `labels`": LabelsSpec,
     "## `watch`": WatchSpec,
+    "## `silence`": SilenceSpec,
 }
 """The headings in docs/streams.md that are followed by a table of keys."""
 
@@ -103,7 +105,7 @@ def test_every_setting_is_documented() -> None:
     for name in documented:
         parts = name.split(".")
         assert parts[0] in Settings.model_fields, name
-    for group in ("topics", "worker", "metrics", "web", "logs"):
+    for group in ("topics", "worker", "metrics", "web", "health", "logs"):
         model = getattr(Settings(), group)
         expected = {f"{group}.{name}" for name in type(model).model_fields}
         assert {name for name in documented if name.startswith(f"{group}.")} == expected

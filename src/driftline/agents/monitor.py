@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from driftline.agents.gauges import Gauges
     from driftline.config.deployment import Deployment
+    from driftline.model import InstanceKey
     from driftline.store.protocol import Store
     from driftline.transport.batches import IdleTick, PartitionLog, SourceBatch, TopicPartition
     from driftline.transport.producer import Producer
@@ -35,11 +36,18 @@ class MonitorRole:
         self._producer = producer
         self._gauges = gauges
         self._work: dict[TopicPartition, PartitionWork] = {}
+        self.lost: dict[int, str] = {}
+        """Events partitions whose state was found lost, and began afresh, with what was found."""
 
     @property
     def partitions(self) -> Collection[int]:
         """The events partitions owned now."""
         return sorted(tp.partition for tp in self._work)
+
+    @property
+    def suspended(self) -> Mapping[int, Mapping[InstanceKey, str]]:
+        """The suspended instances of each events partition owned now, with the reasons."""
+        return {tp.partition: work.monitor.suspended for tp, work in self._work.items()}
 
     async def on_assigned(
         self, partitions: Mapping[TopicPartition, PartitionLog]
@@ -73,7 +81,8 @@ class MonitorRole:
     def _start(self, tp: TopicPartition, place: PartitionLog, stored: int | None) -> int:
         if stored is None:
             if place.committed:
-                self._on_lost(f"kafka has position {place.committed}, and redis has no state")
+                what = f"kafka has position {place.committed}, and redis has no state"
+                self._on_lost(tp.partition, what)
             start = place.committed or 0
         else:
             self._check_log(tp, place, stored)
@@ -95,9 +104,9 @@ class MonitorRole:
             )
             raise StateError(msg)
         if stored < place.log_start:
-            self._on_lost(what)
+            self._on_lost(tp.partition, what)
 
-    def _on_lost(self, what: str) -> None:
+    def _on_lost(self, partition: int, what: str) -> None:
         log.error("state_lost", what=what)
         refusing = [
             name
@@ -110,6 +119,7 @@ class MonitorRole:
                 f" {', '.join(refusing)} to start afresh"
             )
             raise StateError(msg)
+        self.lost[partition] = what
 
     async def on_revoked(self, partitions: Collection[TopicPartition]) -> None:
         """Store, publish and acknowledge everything, then drop it."""

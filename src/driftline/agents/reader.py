@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import structlog
 
 from driftline.agents.attached import attached_topics
+from driftline.agents.refusals import Refusals
 from driftline.crashpoints import CrashPoint, pass_point
 from driftline.decode.dead_letter import build_dead_letter
 from driftline.errors import DriftlineError
 from driftline.eventlog.codec import encode
-from driftline.eventlog.messages import GapCause, Rows
+from driftline.eventlog.messages import GapCause, Progress, Rows
 from driftline.intake import SourceRange, TopicReader
 from driftline.model import SourcePartition
 from driftline.transport.producer import OutgoingMessage
@@ -76,6 +77,7 @@ class Reader:
         self._store = store
         self._clock = clock
         self._metrics = metrics
+        self.refusals = Refusals()
         self._known: Mapping[str, TopicDescription] = {}
         self._new: set[SourcePartition] = set()
         """Source partitions that are to be remembered once reading of them has begun."""
@@ -206,6 +208,10 @@ class Reader:
         for stream, role in self.topics[batch.topic]:
             self._metrics.records.labels(stream.name, role.value).inc(len(batch.records))
         self._metrics.batch_records.labels("decode").observe(len(batch.records))
+        told = {id(one): one for _, one in reading.messages if isinstance(one, Progress)}
+        for passage in (passage for one in told.values() for passage in one.passages):
+            name = f"{batch.topic}/{batch.partition}"
+            self.refusals.count(name, len(batch.records), passage, self._clock())
         for gap in reading.gaps:
             self._metrics.gaps.labels(batch.topic, gap.cause.value).inc(gap.next - gap.first)
             # Transactions leave a hole at each commit: only what was to be read is worth a word.

@@ -24,6 +24,7 @@ from driftline.agents.monitor import MonitorRole
 from driftline.agents.reader import Reader
 from driftline.app.connections import serve
 from driftline.app.health import Health
+from driftline.app.health_watch import HealthWatch
 from driftline.app.notifying import Notifying
 from driftline.app.pages import Pages
 from driftline.app.roles import WorkerRole
@@ -31,8 +32,9 @@ from driftline.app.topics import ensure_own_topics, wait_for_attached
 from driftline.errors import StateError, SupersededError
 from driftline.eventlog.codec import encode
 from driftline.eventlog.messages import Command, CommandKind
+from driftline.health import HealthAlerts
 from driftline.metrics import Metrics
-from driftline.store.connect import connect
+from driftline.store.connect import build_client, connect
 from driftline.transport.app import build_app
 from driftline.transport.batches import BatchSettings
 from driftline.transport.producer import OutgoingMessage, Producer
@@ -160,6 +162,7 @@ class Worker:
         """Of the store: another one is another store."""
         self._monitor: MonitorRole | None = None
         self._reader: Reader | None = None
+        self._health_alerts: HealthAlerts | None = None
         self._environ = os.environ if environ is None else environ
         self._notifying: Notifying | None = None
 
@@ -211,6 +214,7 @@ class Worker:
             Producer(self.connections.kafka, client_id=self._id)
         )
         self._life = claim.record.life
+        self._health_alerts = self._build_health_alerts(stack, producer)
         admin = TopicAdmin(self.connections.kafka)
         await self._prepare(store, claim, producer, admin)
         await self._serve_pages(stack)
@@ -222,6 +226,13 @@ class Worker:
             stack.push_async_callback(app.stop)
         await asyncio.gather(*(app.start() for app in apps))
         return store, apps
+
+    def _build_health_alerts(self, stack: AsyncExitStack, producer: Producer) -> HealthAlerts:
+        client = build_client(self.connections.redis)
+        stack.push_async_callback(client.close)
+        return HealthAlerts(
+            self._deployment.settings, client=client, producer=producer, clock=system_clock
+        )
 
     async def _prepare(
         self, store: Store, claim: Claim, producer: Producer, admin: TopicAdmin
@@ -303,6 +314,7 @@ class Worker:
             producer=producer,
             admin=admin,
             metrics=self._metrics,
+            health=self._health_alerts,
         )
         topics: dict[str, Start] = {self._deployment.settings.alerts_topic: "earliest"}
         return self._app(WorkerRole.NOTIFY, topics, notifying.listener)
@@ -334,6 +346,9 @@ class Worker:
         watched: list[asyncio.Task[Any]] = [asyncio.create_task(app.wait()) for app in apps]
         watched.append(asyncio.create_task(self._stopping.wait()))
         watched.append(asyncio.create_task(self._heartbeat(store, apps)))
+        if self._health_alerts is not None:
+            watch = HealthWatch(self._health_alerts, self._deployment.settings, clock=system_clock)
+            watched.append(asyncio.create_task(watch.run(apps, self._reader, self._monitor)))
         if self._reader is not None:
             watched.append(asyncio.create_task(_check_topics(self._reader)))
         if self._notifying is not None:

@@ -78,6 +78,15 @@ class WebSettings(Spec):
     """Of one token, in one process; all of them may come at once."""
 
 
+class HealthSettings(Spec):
+    """When the monitor's own state is an alert."""
+
+    lag: Annotated[Duration, between("10s", "30d")] = timedelta(minutes=5)
+    """How far a role may be behind in a topic, for longer than a minute."""
+    dead_letter_share: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """How many of a stream's latest 1,000 records may be refused."""
+
+
 class LogsSettings(Spec):
     """What is logged and how."""
 
@@ -97,6 +106,7 @@ class Settings(Spec):
     worker: WorkerSettings = WorkerSettings()
     metrics: MetricsSettings = MetricsSettings()
     web: WebSettings = WebSettings()
+    health: HealthSettings = HealthSettings()
     logs: LogsSettings = LogsSettings()
 
     @property

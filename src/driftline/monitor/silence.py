@@ -24,7 +24,7 @@ from driftline.alerts.identity import source_alert_id, source_fingerprint
 from driftline.alerts.lifecycle import Reason
 from driftline.errors import StateError
 from driftline.model import Micros, Role
-from driftline.monitor.usual import MINUTE, NEVER, CountingState, Usual
+from driftline.monitor.usual import LEAST, NEVER, CountingState, Usual
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 MAX_GAPS: Final = 1_000
 """Gaps ahead of the watermark; the oldest go first."""
-LEAST_USUAL: Final[Micros] = 2 * MINUTE
-"""No silence is unusual that is not longer."""
-
 Limit: TypeAlias = Micros | Usual
 """How long a silence may be: declared, or learned."""
 
@@ -123,7 +120,7 @@ class RoleSilence:
 
     @property
     def _least(self) -> Micros:
-        return LEAST_USUAL if isinstance(self._limit, Usual) else self._limit
+        return LEAST if isinstance(self._limit, Usual) else self._limit
 
     @property
     def firing(self) -> Silent | None:

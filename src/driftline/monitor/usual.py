@@ -3,10 +3,11 @@
 Rows are counted by hour of event time, and once an hour is over it teaches its hour of the week: a
 mean number of rows over about eight weeks, and the longest quiet stretch. Silence is unusual when
 both hold: so many rows were to be expected since the last one that the chance of none is below one
-in a thousand million, if they came independently (Poisson); and it has lasted twice as long as the
-longest quiet stretch of the hours it touches. The second guards the first, as rows seldom come
-independently: labels come in a batch a day, traffic in bursts. An hour of the week says nothing
-before it was seen in two weeks.
+in a thousand million; and it has lasted twice as long as the longest quiet stretch of the hours it
+touches. The chance is that of rows which come independently (Poisson) at a rate that varies from
+hour to hour by as much as it did of late (a gamma distribution, so that an hour's count is negative
+binomial). The second condition guards the first where rows do not come independently: labels that
+come in a batch a day. An hour of the week says nothing before it was seen in two weeks.
 
 All of it is a function of the rows' times, not of the batches in which they came.
 """
@@ -32,9 +33,16 @@ HOURS: Final = 168
 """Of a week."""
 ENOUGH: Final = -math.log(1e-9)
 """Rows to be expected of which none came."""
+LEAST: Final[Micros] = 10 * MINUTE
+"""No shorter silence is unusual: what serves a model is started anew now and then."""
 LEAST_WEEKS: Final = 2
 MEAN_WEEKS: Final = 8
 """Over about so many weeks the mean goes."""
+VARYING_HOURS: Final = 2 * HOURS
+"""Over about so many hours goes how much the rate varies."""
+MOST_RATES: Final = 3
+"""An hour that has more than so many times its mean counts as one that has: a burst is no reason to
+expect silence."""
 FORGET_HOURS: Final = 8 * HOURS
 """A silence that is longer teaches nothing more."""
 MAX_HOURS: Final = 8 * HOURS
@@ -68,6 +76,10 @@ class CountingState(msgspec.Struct, array_like=True):
     """The first hour since 1970 that has not taught anything; None before the first row."""
     quiet: int = 0
     """Minutes without a row just before it."""
+    variance: float = 0.0
+    """Mean of what the hours' counts vary beyond chance, squared."""
+    square: float = 0.0
+    """Mean of the hours' squared means."""
 
 
 class Usual:
@@ -136,25 +148,52 @@ class Usual:
 
         To be asked when the hours that were over at `since` have taught, and no others.
         """
-        expected, longest, at = 0.0, 0, since
+        evidence, longest, at = 0.0, 0, since
         for hour in range(since // HOUR, since // HOUR + HOURS):
             known, end = self._week[hour % HOURS], (hour + 1) * HOUR
             if known.weeks >= LEAST_WEEKS:
                 longest = max(longest, known.longest)
-                coming = known.rate * (end - at) / HOUR
-                if expected + coming >= ENOUGH:
-                    wait = max(ENOUGH - expected, 0) / known.rate if known.rate else 0.0
-                    due = max(at + math.ceil(wait * HOUR), since + 2 * (longest + 1) * MINUTE)
+                coming = self._evidence(known.rate * (end - at) / HOUR)
+                if evidence + coming >= ENOUGH:
+                    rows = self._rows(max(ENOUGH - evidence, 0.0))
+                    wait = math.ceil(rows / known.rate * HOUR) if known.rate else 0
+                    due = max(at + wait, since + max(2 * (longest + 1) * MINUTE, LEAST))
                     if due < end:
                         return due
-                expected += coming
+                evidence += coming
             at = end
         return NEVER
+
+    @property
+    def _varies(self) -> float:
+        """Variance of the rate over its square, from hour to hour."""
+        return (
+            max(self.counting.variance, 0.0) / self.counting.square if self.counting.square else 0
+        )
+
+    def _evidence(self, rows: float) -> float:
+        """By how much it speaks against chance that none came of so many in an hour."""
+        varies = self._varies
+        return math.log1p(varies * rows) / varies if varies else rows
+
+    def _rows(self, evidence: float) -> float:
+        """The inverse of `_evidence`."""
+        varies = self._varies
+        return math.expm1(varies * evidence) / varies if varies else evidence
+
+    def _vary(self, known: HourOfWeek, count: int) -> None:
+        if known.weeks < LEAST_WEEKS:
+            return
+        state, rate = self.counting, known.rate
+        off = min(count, MOST_RATES * rate) - rate
+        state.variance += (off * off - rate - state.variance) / VARYING_HOURS
+        state.square += (rate * rate - state.square) / VARYING_HOURS
 
     def _learn(self, hour: int) -> None:
         self._changed = True
         counting = self.counting.hours.pop(hour, None) or Counting()
         known = self._week[hour % HOURS]
+        self._vary(known, counting.count)
         known.weeks += 1
         known.rate += (counting.count - known.rate) / min(known.weeks, MEAN_WEEKS)
         known.longest = known.longest * 9 // 10
