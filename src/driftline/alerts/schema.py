@@ -250,7 +250,11 @@ class AlertCommon(_Part):
         AcknowledgedData | None, Field(description="Null until a person has taken it on.")
     ] = None
     at: Annotated[
-        datetime, Field(description="Event time of the record at which this was decided.")
+        datetime,
+        Field(
+            description="Event time of the record at which this was decided; the moment itself "
+            "where time decided it."
+        ),
     ]
     seen_at: Annotated[
         datetime | None,
