@@ -38,7 +38,7 @@ class Feed:
     """Takes in the records of the alerts topic, in order of each partition; serves all readers."""
 
     def __init__(self, board: Board | None = None, *, recent: int = RECENT) -> None:
-        self.board = board or Board()
+        self.board = Board() if board is None else board
         self.caught_up = False
         """Whether all that was in the topic at the start is taken in."""
         self.unreadable = 0
@@ -91,7 +91,7 @@ class Feed:
         if len(self._listeners) >= MOST_LISTENERS:
             raise TooManyListenersError
         backlog = [] if since is None else self._since(since)
-        listener = Listener(wanted, backlog, since or self._position)
+        listener = Listener(wanted, backlog, self._position if since is None else since)
         self._listeners.add(listener)
         return listener
 
