@@ -74,8 +74,8 @@ def test_the_receivers_of_an_alert_are_shown_with_their_routes(
     assert ran.code == 0, ran.err
     assert [" ".join(line.split()) for line in ran.out.splitlines()] == [
         (
-            "alert: stream=churn instance=churn signal=error severity=critical kind=drift owner=risk"
-            " tag=eu"
+            "alert: stream=churn instance=churn signal=error severity=critical kind=drift"
+            " owner=risk tag=eu"
         ),
         "receiver route matches how hours",
         "on-call 0 severity=critical at once, once always",
