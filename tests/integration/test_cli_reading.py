@@ -251,17 +251,44 @@ def check_forget(driftline: Driftline) -> None:
         assert not [key for key in client.scan_iter() if b"loans" in key]
 
 
-async def test_a_living_worker_goes_on_when_a_stream_is_forgotten(
-    driftline: Driftline, name: str
-) -> None:
-    """It drops what it has in memory at the command's place in the log; what comes then is new."""
+async def test_a_living_worker_hears_what_people_say(driftline: Driftline, name: str) -> None:
+    """Alerts are taken on and accepted; a stream that is forgotten begins anew.
+
+    It drops what it has in memory at the command's place in the log; what comes then is new.
+    """
     make_sources(driftline, name)
     produce_stream(driftline, name)
     async with worked(driftline):
+        await asyncio.to_thread(answer_alerts, driftline)
         forgotten = await asyncio.to_thread(driftline.run, "streams", "forget", "loans", "--yes")
         assert forgotten.out == "loans: 1 instance forgotten\n"
         produce_one(driftline, name)
         await asyncio.to_thread(wait_for_one, driftline)
+
+
+def answer_alerts(driftline: Driftline) -> None:
+    """Take one alert on, and accept it then; the other stays as it is."""
+    listed = {one["data"]["signal"]: one["data"] for one in driftline.lines("alerts", "list")}
+    alert_id = listed["error"]["alert_id"]
+    driftline.run("alerts", "ack", alert_id[:12], "--note", "I look into it", "--by", "ann")
+    latest = driftline.lines("alerts", "show", alert_id)[-1]["data"]
+    assert latest["acknowledged"]["by"] == "ann"
+    assert latest["acknowledged"]["note"] == "I look into it"
+    assert "taken on by ann" in driftline.run("status").out
+    assert "accepted" in driftline.run("alerts", "accept", alert_id).out
+    latest = driftline.lines("alerts", "show", alert_id)[-1]["data"]
+    assert (latest["status"], latest["reason"]) == ("resolved", "accepted")
+    assert latest["acknowledged"]["by"] == "ann"
+    assert "has ended (accepted)" in driftline.run("alerts", "ack", alert_id, expect=1).err
+    assert (
+        "at most 1,000"
+        in driftline.run(
+            "alerts", "ack", listed["feature.x"]["alert_id"], "--note", "x" * 1_001, expect=1
+        ).err
+    )
+    (firing,) = driftline.json("status", "loans")["streams"][0]["firing"]
+    assert (firing["signal"], firing["acknowledged_by"]) == ("feature.x", None)
+    assert firing["alert_id"] == listed["feature.x"]["alert_id"]
 
 
 def produce_one(driftline: Driftline, name: str) -> None:
