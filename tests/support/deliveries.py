@@ -140,6 +140,9 @@ class Declared:
     def knows(self, name: str) -> bool:
         return name in self.ways
 
+    async def drop(self, name: str) -> None:
+        del self.ways[name]
+
 
 class Scene:
     """Tells of alerts, and lets time pass."""

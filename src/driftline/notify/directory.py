@@ -42,17 +42,22 @@ class ReceiverDirectory:
         self._build = build
         self._per_hour = per_hour
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._subscribed: dict[str, tuple[Subscription, WayOut]] = {}
+        self._subscribed: dict[str, WayOut] = {}
 
     async def refresh(self) -> None:
         """Find out about subscriptions; one that cannot be sent to is disabled."""
         active = {one.receiver: one for one in await self._subscriptions.list_active()}
         for name in self._subscribed.keys() - active.keys():
-            _, way = self._subscribed.pop(name)
-            await way.receiver.close()
+            await self.drop(name)
         for name, one in active.items():
-            if name not in self._subscribed or self._subscribed[name][0].target != one.target:
+            if name not in self._subscribed:
                 await self._adopt(name, one)
+
+    async def drop(self, name: str) -> None:
+        """Let go of a subscription's receiver, until `refresh` finds that it is active."""
+        found = self._subscribed.pop(name, None)
+        if found is not None:
+            await found.receiver.close()
 
     async def _adopt(self, name: str, one: Subscription) -> None:
         try:
@@ -64,14 +69,11 @@ class ReceiverDirectory:
             except NotFoundError:
                 log.info("subscription_removed", subscription=one.id)
             return
-        way = WayOut(_InTurn(receiver, self._turns), self._per_hour)
-        self._subscribed[name] = one, way
+        self._subscribed[name] = WayOut(_InTurn(receiver, self._turns), self._per_hour)
 
     def find(self, name: str) -> WayOut | None:
         """Where to send; None for one that is paused, disabled or no more."""
-        if name in self._declared:
-            return self._declared[name]
-        return self._subscribed[name][1] if name in self._subscribed else None
+        return self._declared.get(name) or self._subscribed.get(name)
 
     def knows(self, name: str) -> bool:
         """Whether `find` would find it."""
@@ -79,8 +81,7 @@ class ReceiverDirectory:
 
     async def close(self) -> None:
         """Close all connections."""
-        ways = [*self._declared.values(), *(way for _, way in self._subscribed.values())]
-        for way in ways:
+        for way in (*self._declared.values(), *self._subscribed.values()):
             await way.receiver.close()
 
 

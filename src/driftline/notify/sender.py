@@ -110,13 +110,10 @@ class Sender:
         self._stirred.clear()
         self._counts = counts
         for name in counts:
-            way = self._directory.find(name)
-            if way is not None and name not in self._tasks:
-                self._tasks[name] = asyncio.create_task(self._serve(name, way))
+            if self._directory.knows(name) and name not in self._tasks:
+                self._tasks[name] = asyncio.create_task(self._serve(name))
         for name, (work, wake) in self._works.items():
-            if self._directory.find(name) is None:
-                # Should its owner want to be told again, it is tried again.
-                self._revoked.pop(name, None)
+            if not self._directory.knows(name):
                 work.ending = True
                 wake.set()
         await self._sweep(counts)
@@ -132,10 +129,10 @@ class Sender:
             if forsaken and (all_ or name.startswith(SUBSCRIPTION)):
                 await sweep(name, self._around, self._lease)
 
-    async def _serve(self, name: str, way: WayOut) -> None:
+    async def _serve(self, name: str) -> None:
         """Serve a receiver whenever nobody else does."""
         deliveries = self._around.deliveries
-        while not self._ending.is_set() and self._directory.find(name) is not None:
+        while not self._ending.is_set() and (way := self._directory.find(name)) is not None:
             token = uuid.uuid4().hex
             if not await deliveries.take(name, token, self._lease):
                 await _wait(self._ending, self._lease.total_seconds() / 3)
@@ -159,17 +156,24 @@ class Sender:
         self._works[name] = work, wake
         keeping = asyncio.create_task(self._keep(name, token, work))
         try:
-            while not work.ending and not self._ending.is_set():
+            while not self._ending.is_set() and self._directory.find(name) is way:
                 wake.clear()
                 next_at = await work.step()
                 if work.revoked is not None:
-                    self._revoked[name] = work.revoked
+                    await self._on_revoked(name, work.revoked)
                 if keeping.done():
                     keeping.result()
                 await _wait(wake, self._pause(next_at))
         finally:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
+
+    async def _on_revoked(self, name: str, reason: str) -> None:
+        """Nothing more is sent there: until a restart, or until a subscription is resumed."""
+        if name.startswith(SUBSCRIPTION):
+            await self._directory.drop(name)
+        else:
+            self._revoked[name] = reason
 
     def _pause(self, next_at: Micros | None) -> float:
         """Seconds until there is more to do; a clock that was set is noticed within a lease."""

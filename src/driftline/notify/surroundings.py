@@ -67,6 +67,9 @@ class Directory(Protocol):
     def knows(self, name: str) -> bool:
         """Whether `find` would find it."""
 
+    async def drop(self, name: str) -> None:
+        """Let go of a subscription's receiver, until `refresh` finds that it is active."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
