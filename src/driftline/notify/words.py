@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
-from driftline.alerts.alert import Status
 from driftline.alerts.lifecycle import Reason
 from driftline.alerts.schema import DriftData, HealthData, SilenceData
 from driftline.alerts.summary import clean, levels, subject
@@ -53,10 +52,7 @@ def title(data: AlertData) -> str:
     if isinstance(data, DriftData):
         return about + _drift_title(data)
     if isinstance(data, SilenceData):
-        source = clean(data.signal)
-        if data.status is Status.RESOLVED:
-            return f"{about}{source} come again"
-        return f"{about}no {source} since {moment(data.since)}"
+        return about + _silence_title(data)
     return about + sentence(data.summary)
 
 
@@ -128,6 +124,14 @@ def _drift_title(data: DriftData) -> str:
     before, after = drift_levels(data, [evidence.before.mean, evidence.after.mean])
     share = percent_change(data)
     return f"{name} {verb} from {before} to {after}" + (f" ({share})" if share else "")
+
+
+def _silence_title(data: SilenceData) -> str:
+    source = clean(data.signal)
+    if data.reason is Reason.RECOVERED:
+        return f"{source} come again"
+    silence = f"no {source} since {moment(data.since)}"
+    return silence if data.reason is None else f"{silence}, {_ENDS[data.reason]}"
 
 
 def _end(data: DriftData, reason: Reason) -> str:

@@ -118,7 +118,7 @@ def _chart(data: AlertData) -> Iterator[Block]:
     change_at = data.evidence.change_at
     lines.append(" " * (width + 1 + _column(data.history, change_at)) + MARK)
     first, last = moment(data.history[0].at), moment(data.history[-1].at)
-    lines.append(f"{first} to {last}; {MARK} {moment(change_at)}")
+    lines.append(f"{first} to {last}; {MARK} change about {moment(change_at)}")
     yield {"type": "section", "text": markup("```" + escape("\n".join(lines), 2_900) + "```")}
 
 
