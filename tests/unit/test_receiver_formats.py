@@ -94,7 +94,7 @@ async def test_a_repetition_is_seen_in_the_channel() -> None:
         receipt = await receiver.send(news())
         await receiver.send(news(purpose=Purpose.REPEAT, memory=receipt.memory))
     assert slack.messages[1].broadcast
-    assert slack.messages[1].payload["text"].startswith("Still firing: ")
+    assert slack.messages[1].payload["text"].startswith("🔴 Still firing: ")
 
 
 @pytest.mark.parametrize("code", sorted(GONE))

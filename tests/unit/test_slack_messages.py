@@ -189,3 +189,11 @@ def test_the_messages_in_the_docs_are_what_is_sent(name: str) -> None:
     assert faults(dict(message)) == []
     written = (slack_messages.PAGES / f"{name}.json").read_text("utf-8")
     assert written == slack_messages.as_text(message)
+
+
+def test_a_repetition_says_that_it_is_one() -> None:
+    """It is no news."""
+    one = blocks(purpose=Purpose.REPEAT)[0]["text"]["text"]
+    assert one.startswith("🔴 Still firing: car-loan/2019-01: error rose")
+    several = blocks(*many(2), purpose=Purpose.REPEAT)[0]["text"]["text"]
+    assert several == "🔴 2 alerts of car-loan still fire"

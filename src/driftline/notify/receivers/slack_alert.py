@@ -54,10 +54,10 @@ def headline(data: AlertData) -> str:
     return f"{sign(data)} {title(data)}"
 
 
-def alert_blocks(data: AlertData, base_url: str | None) -> list[Block]:
-    """All that is told of an alert: 4 to 8 blocks."""
+def alert_blocks(head: str, data: AlertData, base_url: str | None) -> list[Block]:
+    """All that is told of an alert, under this title: 4 to 7 blocks."""
     return [
-        {"type": "header", "text": plain(headline(data), MAX_HEADER)},
+        {"type": "header", "text": plain(head, MAX_HEADER)},
         {"type": "section", "text": plain(sentence(data.summary))},
         *_cause(data),
         *_chart(data),

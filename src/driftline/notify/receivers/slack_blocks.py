@@ -13,9 +13,10 @@ from driftline.notify.receivers.slack_alert import (
     alert_in_short,
     footer,
     headline,
+    sign,
 )
 from driftline.notify.receivers.slack_text import MAX_HEADER, MAX_TEXT, Block, defused, plain
-from driftline.notify.words import sentence, where
+from driftline.notify.words import sentence, title, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,29 +64,34 @@ def build_message(notification: Notification) -> Message:
         return Message(defused(TEST, MAX_TEXT), tuple(blocks))
     if notification.purpose is Purpose.DIGEST:
         return _digest(alerts, notification.held_back)
-    if len(alerts) > 1:
-        return _group(alerts, base_url)
-    (data,) = alerts
     repeated = notification.purpose is Purpose.REPEAT
-    head = f"Still firing: {headline(data)}" if repeated else headline(data)
-    return Message(_text(head, data), tuple(alert_blocks(data, base_url)))
+    if len(alerts) > 1:
+        return _group(alerts, base_url, repeated=repeated)
+    (data,) = alerts
+    head = _head(data, repeated=repeated)
+    return Message(_text(head, data), tuple(alert_blocks(head, data, base_url)))
 
 
 def build_reply(data: AlertData, *, base_url: str | None, repeated: bool) -> Message:
     """What a thread is told of a later revision: its first message has all the rest."""
-    line = f"Still firing: {headline(data)}" if repeated else headline(data)
+    head = _head(data, repeated=repeated)
     blocks = [
-        {"type": "section", "text": plain(line)},
+        {"type": "section", "text": plain(head)},
         {"type": "section", "text": plain(sentence(data.summary))},
         footer(data, base_url),
     ]
-    return Message(_text(line, data), tuple(blocks))
+    return Message(_text(head, data), tuple(blocks))
 
 
-def _group(alerts: Sequence[AlertData], base_url: str | None) -> Message:
+def _head(data: AlertData, *, repeated: bool) -> str:
+    return f"{sign(data)} Still firing: {title(data)}" if repeated else headline(data)
+
+
+def _group(alerts: Sequence[AlertData], base_url: str | None, *, repeated: bool) -> Message:
     """Several alerts of one stream, those that fire first."""
     ordered = sorted(alerts, key=_urgency)
-    head = f"{_signs(ordered)} {len(alerts)} alerts of {_stream(ordered[0])}"
+    fire = " still fire" if repeated else ""
+    head = f"{_signs(ordered)} {len(alerts)} alerts of {_stream(ordered[0])}{fire}"
     blocks: list[Block] = [{"type": "header", "text": plain(head, MAX_HEADER)}]
     for data in ordered[:MOST_IN_SHORT]:
         blocks += [{"type": "divider"}, *alert_in_short(data, base_url)]

@@ -1,0 +1,64 @@
+"""What docs/alerting.md says of receivers is what they are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from driftline.config.alerting import (
+    AlertingSpec,
+    AlertmanagerSpec,
+    PagerDutySpec,
+    ReceiverCommon,
+    SlackBotSpec,
+    SlackWebhookSpec,
+    WebhookSpec,
+)
+from driftline.notify.receivers.verdicts import DEFAULT_PAUSE
+
+PAGE: Final = (Path(__file__).parents[2] / "docs/alerting.md").read_text("utf-8")
+COMMON: Final = {*ReceiverCommon.model_fields, "kind"}
+OWN: Final[dict[str, type[BaseModel]]] = {
+    "slack-webhook": SlackWebhookSpec,
+    "slack-bot": SlackBotSpec,
+    "webhook": WebhookSpec,
+    "pagerduty": PagerDutySpec,
+    "alertmanager": AlertmanagerSpec,
+}
+
+
+def blocks() -> list[str]:
+    return re.findall(r"^```yaml alerting\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("block", blocks())
+def test_what_the_page_declares_can_be_copied(block: str) -> None:
+    """It is a whole config/alerting.yaml."""
+    assert AlertingSpec.model_validate(yaml.safe_load(block))
+
+
+def keys(text: str) -> set[str]:
+    """What the first cells of a part's first table have in backticks."""
+    found = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert found
+    cells = [line.split("|")[1] for line in found[0].splitlines()[2:]]
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_every_key_of_a_receiver_is_documented() -> None:
+    """Those of all kinds once, and each kind's own under its name."""
+    _, _, common = PAGE.partition("All kinds take these keys")
+    assert keys(common) == set(ReceiverCommon.model_fields)
+    for kind, spec in OWN.items():
+        _, _, part = PAGE.partition(f"\n### {kind}\n")
+        assert keys(part) == set(spec.model_fields) - COMMON, kind
+
+
+def test_figures_are_those_of_the_code() -> None:
+    """As far as the page says any."""
+    assert f"{DEFAULT_PAUSE.total_seconds():g} s if nobody can read it" in PAGE
