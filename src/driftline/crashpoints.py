@@ -14,6 +14,8 @@ from enum import StrEnum
 from typing import Final
 
 VARIABLE: Final = "DRIFTLINE_CRASH"
+RECORD_VARIABLE: Final = "DRIFTLINE_CRASH_AT"
+"""`<topic>/<partition>/<offset>`: a record that ends every process which decodes it."""
 
 
 class CrashPoint(StrEnum):
@@ -66,6 +68,7 @@ def _asked(environ: str) -> tuple[str, int]:
 
 
 _point, _left = _asked(os.environ.get(VARIABLE, ""))
+_record = os.environ.get(RECORD_VARIABLE)
 
 
 def pass_point(point: CrashPoint | NotifyPoint) -> None:
@@ -75,4 +78,13 @@ def pass_point(point: CrashPoint | NotifyPoint) -> None:
         return
     _left -= 1
     if _left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def pass_records(topic: str, partition: int, first: int, following: int) -> None:
+    """Die here, if the record that was named for it is in this range."""
+    if _record is None:
+        return
+    place, _, offset = _record.rpartition("/")
+    if place == f"{topic}/{partition}" and first <= int(offset) < following:
         os.kill(os.getpid(), signal.SIGKILL)

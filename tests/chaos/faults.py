@@ -19,7 +19,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartiti
 from confluent_kafka.admin import NewPartitions, NewTopic
 
 from chaos.oracle import Expectation, read_topic
-from driftline.crashpoints import VARIABLE, CrashPoint
+from driftline.crashpoints import RECORD_VARIABLE, VARIABLE, CrashPoint
 from driftline.transport.address import KafkaAddress
 from driftline.transport.batches import TopicPartition as Place
 from driftline.transport.topics import TopicAdmin
@@ -68,6 +68,25 @@ def crash_at(point: CrashPoint, when: str) -> Callable[[Round], Awaitable[None]]
         assert crashing.exits[0] == -9, f"it ended with {crashing.exits}:\n{crashing.tail()}"
 
     return inflict
+
+
+async def poisonous_record(one: Round) -> None:
+    """Every process dies that decodes a certain record: it is found, and set aside."""
+    topic = one.scenario.topic("fleet", one.rng.choice(["predictions", "labels"]))
+    await one.feed(one.rng.randint(1, 6), pause=0)
+    there = [record for record in read_topic(one.servers.kafka.bootstrap, topic) if record.value]
+    poison = one.rng.choice(there)
+    at = f"{topic}/{poison.partition}/{poison.offset}"
+    worker = await one.start_worker(lasting={RECORD_VARIABLE: at})
+    await one.feed()
+    await one.drained()
+    assert -signal.SIGKILL in worker.exits, "nobody has died of it"
+    one.notes["deaths"] = len(worker.exits)
+    everything = read_topic(one.servers.kafka.bootstrap, topic)
+    one.expected = Expectation(
+        sources={topic: [one for one in everything if one != poison]},
+        set_aside=frozenset({(topic, poison.partition, poison.offset)}),
+    )
 
 
 async def kill_one(one: Round) -> None:
@@ -425,6 +444,7 @@ CRASHES: Final = tuple(
     for when in ("first", "middle", "last")
 )
 OTHERS: Final = (
+    Fault("poisonous-record", poisonous_record, weight=2, long=True),
     Fault("kill-one", kill_one, weight=30),
     Fault("kill-of-two", kill_of_two, weight=10),
     Fault("three-come-and-go", three_come_and_go, weight=10),

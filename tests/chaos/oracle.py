@@ -58,6 +58,8 @@ class Expectation:
     """Where state begins in an events partition, if not at its start."""
     sources: Mapping[str, Sequence[Read]] = field(default_factory=dict)
     """The records of a topic that has to be applied, where they are not what it holds now."""
+    set_aside: frozenset[tuple[str, int, int]] = frozenset()
+    """Records that have to be dead letters, though nothing is wrong with what they say."""
     state_only: bool = False
     """State was lost, as declared: what the sources hold is not all in it."""
 
@@ -240,6 +242,7 @@ def _verify_sources(
     kafka: str, deployment: Deployment, recomputed: Recomputed, expected: Expectation
 ) -> None:
     refused = _dead_lettered(kafka, deployment)
+    assert expected.set_aside <= refused, "what was set aside is no dead letter"
     for stream in deployment.streams.values():
         sources = {
             role: expected.sources.get(source.topic) or read_topic(kafka, source.topic)

@@ -82,11 +82,17 @@ class Round:
 
     # -- workers
 
-    async def start_worker(self, environ: Mapping[str, str] | None = None) -> Supervised:
-        """One more worker."""
-        directory = self.pipeline.directory
-        log = directory.with_name(f"worker-{len(self.workers)}.log")
-        worker = Supervised(self.servers.nursery, directory, log, environ)
+    async def start_worker(
+        self,
+        environ: Mapping[str, str] | None = None,
+        *,
+        lasting: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+    ) -> Supervised:
+        """One more worker; of another deployment's directory, if one is given."""
+        directory = directory or self.pipeline.directory
+        log = self.pipeline.directory.with_name(f"worker-{len(self.workers)}.log")
+        worker = Supervised(self.servers.nursery, directory, log, environ, lasting)
         self.workers.append(worker)
         await worker.start(ready=environ is None)
         return worker

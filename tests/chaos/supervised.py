@@ -32,12 +32,15 @@ class Supervised:
         directory: Path,
         log: Path,
         environ: Mapping[str, str] | None = None,
+        lasting: Mapping[str, str] | None = None,
     ) -> None:
+        """`environ` is for its first process alone, `lasting` for all of them."""
         self._nursery = nursery
         self.log = log
         self.exits: list[int] = []
         self._directory = directory
         self._environ = dict(environ or {})
+        self._lasting = dict(lasting or {})
         self._pid: int | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._wanted = False
@@ -121,7 +124,7 @@ class Supervised:
         environ = dict(self._environ)
         while True:
             # faulthandler: should it hang, its end tells where.
-            environ = {**environ, "PYTHONFAULTHANDLER": "1"}
+            environ = {**environ, **self._lasting, "PYTHONFAULTHANDLER": "1"}
             pid = self._pid = self._nursery.spawn(self._directory, self.log, environ)
             while (code := self._nursery.exit_code(pid)) is None:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.02)

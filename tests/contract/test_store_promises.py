@@ -15,7 +15,7 @@ from driftline.model import InstanceKey, SourcePartition
 from driftline.monitor.state import InstanceCheckpoint, Outgoing, PartitionCheckpoint
 from driftline.store.connect import RedisAddress, connect
 from driftline.store.memory import MemoryStore
-from driftline.store.protocol import Outcome
+from driftline.store.protocol import Attempt, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -463,6 +463,20 @@ async def test_sources_are_known_in_their_last_life(store: Store) -> None:
     await store.know_sources([])
     known = set(await store.known_sources())
     assert known == {SourcePartition("a|b", 0, "y"), SourcePartition("a|b", 1, "x")}
+
+
+async def test_attempts_are_kept_until_they_are_dropped(store: Store) -> None:
+    """By topic and partition, the last one counts; any name does."""
+    first, second = ("t|a", 1), ("t|a", 12)
+    assert dict(await store.attempts()) == {}
+    one, two = Attempt("life", 7, 1), Attempt("", 0, 4, trying=3, deaths={3: 2, 1 << 40: 1})
+    await store.note_attempts({first: replace(one, starts=9), second: two})
+    await store.note_attempts({first: one})
+    await store.note_attempts({})
+    assert dict(await store.attempts()) == {first: one, second: two}
+    await store.drop_attempts([first, ("other", 0)])
+    await store.drop_attempts([])
+    assert dict(await store.attempts()) == {second: two}
 
 
 async def test_workers_are_listed_as_long_as_they_live(store: Store) -> None:

@@ -310,6 +310,12 @@ class WorkerProcess:
             assert time.monotonic() < deadline, self.tail()
             await asyncio.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        """The process that runs now."""
+        assert self._process is not None
+        return self._process.pid
+
     async def stop(self) -> None:
         """Ask it to end cleanly, and see that it does."""
         assert await self._end(signal.SIGTERM) == 0, self.tail()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import structlog
 
 from driftline.agents.attached import attached_topics
+from driftline.agents.attempts import DEADLY, Attempts
 from driftline.agents.refusals import Refusals
-from driftline.crashpoints import CrashPoint, pass_point
-from driftline.decode.dead_letter import build_dead_letter
-from driftline.errors import DriftlineError
+from driftline.crashpoints import CrashPoint, pass_point, pass_records
+from driftline.decode import AsideCode, Reject
+from driftline.decode.dead_letter import build_batch_letter, build_dead_letter
+from driftline.errors import DriftlineError, UnavailableError
 from driftline.eventlog.codec import encode
 from driftline.eventlog.messages import GapCause, Progress, Rows
 from driftline.intake import SourceRange, TopicReader
@@ -25,15 +28,18 @@ if TYPE_CHECKING:
     from driftline.agents.clock import Clock
     from driftline.config.deployment import Stream
     from driftline.config.settings import Settings
+    from driftline.decode.dead_letter import Outbound
     from driftline.eventlog.messages import Message
     from driftline.intake import Reading, Refused
     from driftline.metrics import Metrics
     from driftline.store.protocol import Roster
     from driftline.transport.batches import (
         IdleTick,
+        KafkaRecord,
         PartitionLog,
         SourceBatch,
         TopicPartition,
+        Unreadable,
     )
     from driftline.transport.producer import Producer
     from driftline.transport.topics import TopicAdmin, TopicDescription
@@ -78,6 +84,7 @@ class Reader:
         self._clock = clock
         self._metrics = metrics
         self.refusals = Refusals()
+        self._attempts = Attempts(store)
         self._known: Mapping[str, TopicDescription] = {}
         self._new: set[SourcePartition] = set()
         """Source partitions that are to be remembered once reading of them has begun."""
@@ -105,6 +112,12 @@ class Reader:
                 log.warning("partition_read_from_its_beginning", topic=tp.topic, partition=tp[1])
                 starts[tp] = place.log_start
         self._new = {self._source(tp) for tp in partitions} - set(remembered)
+        await self._attempts.begin(
+            {
+                tp: (self._source(tp), starts.get(tp, place.committed))
+                for tp, place in partitions.items()
+            }
+        )
         return starts
 
     async def check_topics(self) -> None:
@@ -121,7 +134,10 @@ class Reader:
         self._known = {**self._known, **found}
 
     async def on_revoked(self, partitions: Collection[TopicPartition]) -> None:
-        """Nothing is held that another reader would need."""
+        """Nothing is held that another reader would need; and nobody has died of anything."""
+        # A Redis that is away says so where it matters more.
+        with suppress(UnavailableError):
+            await self._attempts.give_back(partitions)
 
     async def _remember(self, source: SourcePartition) -> None:
         """Now that it is committed where reading began: had we died before, it would begin anew."""
@@ -132,27 +148,89 @@ class Reader:
     async def on_batch(self, batch: SourceBatch) -> None:
         """Append what a batch comes to, then acknowledge it."""
         await self._remember(self._source(batch.tp))
+        await self._attempts.settle(batch.tp)
         pass_point(CrashPoint.SOURCE_FETCHED)
-        passed = SourceRange(
-            source=self._source(batch.tp),
-            first=batch.first,
-            next=batch.next,
-            log_start=batch.log_start,
-            log_end=batch.log_end,
-            partitions=self._partitions(batch.topic),
-        )
         with self._metrics.batch_seconds.labels("decode").time():
-            reading = self._readers[batch.topic].read(passed, batch.records, seen_at=self._clock())
-            pass_point(CrashPoint.SOURCE_DECODED)
-            await self._send(reading)
+            if self._attempts.suspicious(batch.tp):
+                await self._append_one_by_one(batch)
+            else:
+                reading = self._read(batch, batch.first, batch.next, batch.records)
+                pass_point(CrashPoint.SOURCE_DECODED)
+                await self._append(batch, reading, len(batch.records), batch.unreadable)
         pass_point(CrashPoint.SOURCE_APPENDED)
         batch.ack()
         pass_point(CrashPoint.SOURCE_ACKNOWLEDGED)
-        self._count(batch, reading)
+        for stream, role in self.topics[batch.topic]:
+            self._metrics.records.labels(stream.name, role.value).inc(len(batch.records))
+        self._metrics.batch_records.labels("decode").observe(len(batch.records))
+
+    async def _append_one_by_one(self, batch: SourceBatch) -> None:
+        """Decode each record alone, noted before; what has ended too many processes not at all."""
+        tp, first = batch.tp, batch.first
+        for record in batch.records:
+            following = record.offset + 1
+            if self._attempts.deadly(tp, record.offset):
+                reading = self._set_aside(batch, first, record)
+            else:
+                await self._attempts.trying(tp, record.offset)
+                reading = self._read(batch, first, following, [record])
+                await self._attempts.survived(tp)
+            ours = [one for one in batch.unreadable if first <= one.first < following]
+            await self._append(batch, reading, 1, ours)
+            first = following
+        rest = [one for one in batch.unreadable if one.first >= first]
+        await self._append(batch, self._read(batch, first, batch.next, ()), 0, rest)
+
+    def _read(
+        self, batch: SourceBatch, first: int, following: int, records: Sequence[KafkaRecord]
+    ) -> Reading:
+        pass_records(batch.topic, batch.partition, first, following)
+        passed = self._range(batch, first, following)
+        return self._readers[batch.topic].read(passed, records, seen_at=self._clock())
+
+    def _set_aside(self, batch: SourceBatch, first: int, record: KafkaRecord) -> Reading:
+        passed = self._range(batch, first, record.offset + 1)
+        message = f"{DEADLY} processes died while they decoded this record alone"
+        reject = Reject(record.offset, AsideCode.ENDS_WORKER, message)
+        return self._readers[batch.topic].set_aside(passed, record, reject, seen_at=self._clock())
+
+    def _range(self, batch: SourceBatch, first: int, following: int) -> SourceRange:
+        return SourceRange(
+            source=self._source(batch.tp),
+            first=first,
+            next=following,
+            log_start=batch.log_start,
+            log_end=batch.log_end,
+            partitions=self._partitions(batch.topic),
+            unreadable=tuple((one.first, one.next) for one in batch.unreadable),
+        )
+
+    async def _append(
+        self,
+        batch: SourceBatch,
+        reading: Reading,
+        records: int,
+        unreadable: Sequence[Unreadable],
+    ) -> None:
+        await self._send(reading, [self._batch_letter(batch, one) for one in unreadable])
+        self._count(batch, reading, records)
+        for one in unreadable:
+            stream, role = self.topics[batch.topic][0]
+            code = AsideCode.BATCH_TOO_LARGE.value
+            self._metrics.dead_letters.labels(stream.name, role.value, code).inc()
+            log.error(
+                "batch_set_aside",
+                topic=batch.topic,
+                partition=batch.partition,
+                first=one.first,
+                next=one.next,
+                packed_bytes=one.size,
+            )
 
     async def on_idle(self, tick: IdleTick) -> None:
         """Nothing came: tell the log how late it is, and that there is nothing."""
         await self._remember(self._source(tick.tp))
+        await self._attempts.settle(tick.tp, idle=tick.position >= tick.log_end)
         passed = SourceRange(
             source=self._source(tick.tp),
             first=tick.position,
@@ -164,7 +242,8 @@ class Reader:
         await self._send(self._readers[tick.topic].read(passed, (), seen_at=self._clock()))
 
     async def before_commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """The events log itself says how far the sources were read."""
+        """The events log itself says how far the sources were read; no record held us up."""
+        self._attempts.got_on(offsets)
 
     def _source(self, tp: TopicPartition) -> SourcePartition:
         known = self._known.get(tp.topic)
@@ -174,12 +253,12 @@ class Reader:
         known = self._known.get(topic)
         return known.partitions if known else 1
 
-    async def _send(self, reading: Reading) -> None:
+    async def _send(self, reading: Reading, letters: Sequence[OutgoingMessage] = ()) -> None:
         *earlier, last = turns(reading.messages)
         for messages in earlier:
             await self._producer.send_all(self._encoded(messages))
         await self._producer.send_all(
-            chain(self._encoded(last), map(self._dead_letter, reading.refused))
+            chain(self._encoded(last), map(self._dead_letter, reading.refused), letters)
         )
 
     def _encoded(self, messages: Iterable[tuple[int, Message]]) -> Iterator[OutgoingMessage]:
@@ -200,18 +279,31 @@ class Reader:
             stream=refused.stream,
             role=refused.role,
         )
+        return self._letter(letter)
+
+    def _batch_letter(self, batch: SourceBatch, unreadable: Unreadable) -> OutgoingMessage:
+        stream, role = self.topics[batch.topic][0]
+        letter = build_batch_letter(
+            source=self._source(batch.tp),
+            stream=stream.name,
+            role=role,
+            first=unreadable.first,
+            following=unreadable.next,
+            size=unreadable.size,
+            digest=unreadable.digest,
+        )
+        return self._letter(letter)
+
+    def _letter(self, letter: Outbound) -> OutgoingMessage:
         return OutgoingMessage(
             self._settings.dead_letters_topic, letter.value, letter.key, headers=letter.headers
         )
 
-    def _count(self, batch: SourceBatch, reading: Reading) -> None:
-        for stream, role in self.topics[batch.topic]:
-            self._metrics.records.labels(stream.name, role.value).inc(len(batch.records))
-        self._metrics.batch_records.labels("decode").observe(len(batch.records))
+    def _count(self, batch: SourceBatch, reading: Reading, records: int) -> None:
         told = {id(one): one for _, one in reading.messages if isinstance(one, Progress)}
         for passage in (passage for one in told.values() for passage in one.passages):
             name = f"{batch.topic}/{batch.partition}"
-            self.refusals.count(name, len(batch.records), passage, self._clock())
+            self.refusals.count(name, records, passage, self._clock())
         for gap in reading.gaps:
             self._metrics.gaps.labels(batch.topic, gap.cause.value).inc(gap.next - gap.first)
             # Transactions leave a hole at each commit: only what was to be read is worth a word.

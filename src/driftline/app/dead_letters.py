@@ -121,6 +121,8 @@ class RetryPlan:
     """Letters of a record that another letter is of: refused for several streams, or read twice."""
     detached: int = 0
     """Letters whose topic no stream is attached to, or that does not exist any more."""
+    without: int = 0
+    """Letters that do not hold their record: it was too large, or never unpacked."""
 
     _seen: set[tuple[str, int, int, int]] = field(default_factory=set)
 
@@ -130,6 +132,9 @@ class RetryPlan:
         partitions = self.topics.get(source.topic)
         if partitions is None:
             self.detached += 1
+            return None
+        if not letter.whole:
+            self.without += 1
             return None
         record = (source.topic, source.partition, letter.offset, letter.timestamp)
         if record in self._seen:

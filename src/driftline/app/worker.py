@@ -99,12 +99,15 @@ def run_worker(
 
 @contextmanager
 def _hearing(asked: threading.Event) -> Iterator[None]:
-    """Note SIGTERM while nobody else listens for it."""
-    before = signal.signal(signal.SIGTERM, lambda _number, _frame: asked.set())
+    """Note SIGTERM while nobody else listens for it.
+
+    Behind it SIGTERM is ignored: the process ends by then, and its exit code is to say why.
+    """
+    signal.signal(signal.SIGTERM, lambda _number, _frame: asked.set())
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 async def _run(worker: Worker, asked: threading.Event) -> None:

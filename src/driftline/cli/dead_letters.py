@@ -195,6 +195,11 @@ def _say_left_out(plan: RetryPlan, reader: LetterReader) -> None:
             " their topic, or it does not exist",
             err=True,
         )
+    if plan.without:
+        typer.echo(
+            f"{many(plan.without, 'letter')} left out: their records were too large to be kept",
+            err=True,
+        )
     _say_unreadable(reader)
 
 

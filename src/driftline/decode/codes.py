@@ -107,6 +107,15 @@ class RejectCode(StrEnum):
     """The field that splits the stream holds a control character."""
 
 
+class AsideCode(StrEnum):
+    """Why a record, or a whole batch, was set aside unread: it is no fault of what it says."""
+
+    BATCH_TOO_LARGE = "batch-too-large"
+    """The compressed batch that it is in unpacks to more than 32 MB."""
+    ENDS_WORKER = "ends-worker"
+    """Workers died of it, again and again, while they decoded it alone."""
+
+
 class RefusedError(Exception):
     """One record is refused. Never leaves this package."""
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from driftline.decode.codes import AsideCode
 from driftline.errors import DriftlineError
 from driftline.model import Role, SourcePartition
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.decode.records import Record, Reject
 
 PREFIX: Final = "driftline."
+MAX_KEPT: Final = 1_040_000
+"""Bytes of key, value and headers that a dead letter keeps; a message has room for 1,048,576."""
 _ATTEMPT: Final = f"{PREFIX}attempt"
+_DIGEST: Final = f"{PREFIX}value-sha256"
 
 
 class DeadLetterError(DriftlineError):
@@ -52,6 +57,8 @@ class DeadLetter:
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     """As the record came, without driftline's own."""
+    whole: bool = True
+    """Whether the record is in it; else only the length and the SHA-256 of what was left out."""
 
     def retry(self) -> Outbound:
         """The record as it came, to be sent to its source again; it remembers its attempts."""
@@ -78,9 +85,37 @@ def build_dead_letter(
         "message": reject.message,
         "attempt": attempt_of(record.headers),
     }
-    headers = [*_foreign(record.headers)]
-    headers += [(f"{PREFIX}{name}", str(value).encode()) for name, value in own.items()]
-    return Outbound(record.key, record.value, tuple(headers), None)
+    foreign = _foreign(record.headers)
+    value = record.value or b""
+    if len(record.key or b"") + len(value) + _size(foreign) > MAX_KEPT:
+        own |= {"value-bytes": len(value), "value-sha256": hashlib.sha256(value).hexdigest()}
+        return Outbound(None, None, _own_headers(own), None)
+    return Outbound(record.key, record.value, (*foreign, *_own_headers(own)), None)
+
+
+def build_batch_letter(
+    *, source: SourcePartition, stream: str, role: Role, first: int, following: int,
+    size: int, digest: str,
+) -> Outbound:  # fmt: skip
+    """The one dead letter for all records of a batch that was not unpacked."""
+    own = {
+        "topic": source.topic,
+        "partition": source.partition,
+        "offset": first,
+        "timestamp": -1,
+        "stream": stream,
+        "role": role.value,
+        "code": AsideCode.BATCH_TOO_LARGE.value,
+        "message": (
+            f"offsets {first} to {following - 1} are in a compressed batch of {size} bytes that"
+            " unpacks to more than 32 MB"
+        ),
+        "attempt": 1,
+        "next": following,
+        "value-bytes": size,
+        "value-sha256": digest,
+    }
+    return Outbound(None, None, _own_headers(own), None)
 
 
 def parse_dead_letter(
@@ -99,6 +134,7 @@ def parse_dead_letter(
         key=key,
         value=value,
         headers=_foreign(headers),
+        whole=all(name != _DIGEST for name, _ in headers),
     )
 
 
@@ -112,6 +148,15 @@ def attempt_of(headers: Sequence[tuple[str, bytes]]) -> int:
 
 def _foreign(headers: Sequence[tuple[str, bytes]]) -> tuple[tuple[str, bytes], ...]:
     return tuple((name, value) for name, value in headers if not name.startswith(PREFIX))
+
+
+def _own_headers(own: Mapping[str, object]) -> tuple[tuple[str, bytes], ...]:
+    return tuple((f"{PREFIX}{name}", str(value).encode()) for name, value in own.items())
+
+
+def _size(headers: Iterable[tuple[str, bytes | None]]) -> int:
+    # Names and lengths take some bytes, too.
+    return sum(len(name.encode()) + len(value or b"") + 8 for name, value in headers)
 
 
 def _text(headers: Sequence[tuple[str, bytes]], name: str) -> str:

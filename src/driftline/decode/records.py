@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from driftline.decode.codes import RejectCode
+    from driftline.decode.codes import AsideCode, RejectCode
     from driftline.eventlog.messages import Floats, Ints, Texts
 
 
@@ -46,7 +46,7 @@ class Reject:
     """A record that has to go to the dead-letter topic."""
 
     offset: int
-    code: RejectCode
+    code: RejectCode | AsideCode
     message: str
     """The field, what came, and what would have been right; at most 200 printable characters."""
 

@@ -96,6 +96,9 @@ class GapCause(StrEnum):
     """Compacted away, a transaction's marker, or a record of an aborted transaction."""
     MOVED = "moved"
     """Somebody moved the committed offsets forward."""
+    UNREADABLE = "unreadable"
+    """In a compressed batch that would unpack to more than is allowed: a dead letter tells of
+    it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from driftline.eventlog.routing import events_partition
 from driftline.model import InstanceKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from driftline.config.deployment import Stream
     from driftline.decode import Decoded, Record, Reject
@@ -40,6 +40,8 @@ class SourceRange:
     partitions: int = 1
     """How many partitions the topic has."""
     ended: bool = False
+    unreadable: Sequence[tuple[int, int]] = ()
+    """Parts of the range, ascending, that hold records which could not be unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,31 @@ class TopicReader:
                     (reject.offset, reject.code.value),
                     Refused(passed.source, stream, role, by_offset[reject.offset], reject),
                 )
-        gaps = tuple(_gaps(passed, records))
+        gaps = tuple(_told(_gaps(passed, records), passed.unreadable))
+        messages += self._progress(passed, passages, gaps, seen_at)
+        return Reading(messages, tuple(refused.values()), gaps, total)
+
+    def set_aside(
+        self, passed: SourceRange, record: Record, reject: Reject, *, seen_at: Micros | None
+    ) -> Reading:
+        """The messages for one record that is not to be decoded; it ends the range."""
+        rejected = np.array([record.offset], np.int64)
+        passages = [
+            Passage(stream, role, None, rejected, _NO_OFFSETS) for stream, role, _ in self._decoders
+        ]
+        stream, role, _ = self._decoders[0]
+        refused = Refused(passed.source, stream, role, record, reject)
+        gaps = tuple(_gaps(passed, [record]))
+        messages = list(self._progress(passed, passages, gaps, seen_at))
+        return Reading(messages, (refused,), gaps, 0)
+
+    def _progress(
+        self,
+        passed: SourceRange,
+        passages: Sequence[Passage],
+        gaps: tuple[Gap, ...],
+        seen_at: Micros | None,
+    ) -> Iterator[tuple[int, Message]]:
         for some in _chunks(passages):
             progress = Progress(
                 source=passed.source,
@@ -117,8 +143,8 @@ class TopicReader:
                 partitions=passed.partitions,
                 ended=passed.ended,
             )
-            messages += [(partition, progress) for partition in range(self._partitions)]
-        return Reading(messages, tuple(refused.values()), gaps, total)
+            for partition in range(self._partitions):
+                yield partition, progress
 
     def _route(self, rows: Rows) -> Iterator[tuple[int, Rows]]:
         """The rows by events partition, cut to what a message may hold."""
@@ -230,3 +256,19 @@ def _gaps(passed: SourceRange, records: Sequence[Record]) -> Iterator[Gap]:
         expected = max(expected, record.offset + 1)
     if passed.next > expected:
         yield Gap(expected, passed.next, GapCause.ABSENT)
+
+
+def _told(gaps: Iterable[Gap], unreadable: Sequence[tuple[int, int]]) -> Iterator[Gap]:
+    """The gaps, with what is unreadable told from what is not there."""
+    for gap in gaps:
+        at = gap.first
+        for first, following in unreadable:
+            begin, end = max(first, at), min(following, gap.next)
+            if begin >= end:
+                continue
+            if at < begin:
+                yield Gap(at, begin, gap.cause)
+            yield Gap(begin, end, GapCause.UNREADABLE)
+            at = end
+        if at < gap.next:
+            yield Gap(at, gap.next, gap.cause)

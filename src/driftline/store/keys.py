@@ -6,6 +6,7 @@
     {<deployment>}:events-partitions   the events log's partition count
     {<deployment>}:partition:<n>       hash: offset, blob
     {<deployment>}:sources             hash: <partition>|<topic> -> the topic's id
+    {<deployment>}:attempts            hash: <partition>|<topic> -> reading that has not got on
     {<deployment>}:streams             set of the streams that have instances
     {<deployment>}:instances:<stream>  set of a stream's instances, by name
     {<deployment>}:garbage             set of the instances that have expired groups
@@ -51,6 +52,7 @@ class Keys:
         self.superseded = self.own("superseded")
         self.events_partitions = self.own("events-partitions")
         self.sources = self.own("sources")
+        self.attempts = self.own("attempts")
         self.streams = self.own("streams")
         self.garbage = self.own("garbage")
         self.workers = self.own("workers")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from driftline.model import InstanceKey, SourcePartition
     from driftline.monitor.state import InstanceCheckpoint, Outgoing, PartitionCheckpoint
-    from driftline.store.protocol import InstanceStateError
+    from driftline.store.protocol import Attempt, InstanceStateError
 
 
 @dataclass(slots=True)
@@ -78,6 +78,7 @@ class MemoryStore:
         self._superseded: set[str] = set()
         self._events_partitions: int | None = None
         self._sources: dict[tuple[str, int], SourcePartition] = {}
+        self._attempts: dict[tuple[str, int], Attempt] = {}
         self._workers: dict[str, tuple[float, Mapping[str, object]]] = {}
 
     async def load_partition(self, partition: int) -> StoredPartition | None:
@@ -191,6 +192,19 @@ class MemoryStore:
     async def know_sources(self, sources: Collection[SourcePartition]) -> None:
         """See `Roster`."""
         self._sources.update({(one.topic, one.partition): one for one in sources})
+
+    async def attempts(self) -> Mapping[tuple[str, int], Attempt]:
+        """See `Roster`."""
+        return dict(self._attempts)
+
+    async def note_attempts(self, attempts: Mapping[tuple[str, int], Attempt]) -> None:
+        """See `Roster`."""
+        self._attempts.update(attempts)
+
+    async def drop_attempts(self, partitions: Collection[tuple[str, int]]) -> None:
+        """See `Roster`."""
+        for one in partitions:
+            self._attempts.pop(one, None)
 
     async def announce_worker(
         self, worker: str, facts: Mapping[str, object], ttl: timedelta

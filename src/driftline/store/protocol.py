@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -62,6 +62,19 @@ class InstanceStateError(StateError):
     def __init__(self, instance: InstanceKey, reason: str) -> None:
         self.instance = instance
         super().__init__(f"stored state of {instance.name}: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How often reading was begun at a place of a source partition and came to nothing."""
+
+    incarnation: str
+    offset: int
+    starts: int
+    trying: int | None = None
+    """A record that was being decoded alone when this was written."""
+    deaths: dict[int, int] = field(default_factory=dict)
+    """By record, how many processes died while they decoded it alone."""
 
 
 class Checkpoints(Protocol):
@@ -169,6 +182,18 @@ class Roster(Protocol):
 
     async def know_sources(self, sources: Collection[SourcePartition]) -> None:
         """Remember that these are read from here on."""
+        ...
+
+    async def attempts(self) -> Mapping[tuple[str, int], Attempt]:
+        """What was noted, by topic and partition, of reading that has not got on."""
+        ...
+
+    async def note_attempts(self, attempts: Mapping[tuple[str, int], Attempt]) -> None:
+        """Note these, before anything is tried."""
+        ...
+
+    async def drop_attempts(self, partitions: Collection[tuple[str, int]]) -> None:
+        """Reading of these has got on."""
         ...
 
     async def announce_worker(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         StoredInstance,
         StoredPartition,
     )
-    from driftline.store.protocol import Claim, DeploymentRecord, Outcome
+    from driftline.store.protocol import Attempt, Claim, DeploymentRecord, Outcome
 
 
 class RedisStore:
@@ -126,6 +126,18 @@ class RedisStore:
     async def know_sources(self, sources: Collection[SourcePartition]) -> None:
         """See `Roster`."""
         await self._deployments.know_sources(sources)
+
+    async def attempts(self) -> Mapping[tuple[str, int], Attempt]:
+        """See `Roster`."""
+        return await self._deployments.attempts()
+
+    async def note_attempts(self, attempts: Mapping[tuple[str, int], Attempt]) -> None:
+        """See `Roster`."""
+        await self._deployments.note_attempts(attempts)
+
+    async def drop_attempts(self, partitions: Collection[tuple[str, int]]) -> None:
+        """See `Roster`."""
+        await self._deployments.drop_attempts(partitions)
 
     async def announce_worker(
         self, worker: str, facts: Mapping[str, object], ttl: timedelta

@@ -14,7 +14,7 @@ from driftline.monitor.state import StoredPartition
 from driftline.store import scripts
 from driftline.store.client import call
 from driftline.store.guard import check_partitions, check_step, superseded
-from driftline.store.protocol import Claim, DeploymentRecord, Outcome
+from driftline.store.protocol import Attempt, Claim, DeploymentRecord, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -116,6 +116,28 @@ class Deployments:
             pairs = [(f"{one.partition}|{one.topic}", one.incarnation) for one in sources]
             flat = [text for pair in pairs for text in pair]
             await self._client.one("HSET", self._keys.sources, *flat)
+
+    async def attempts(self) -> dict[tuple[str, int], Attempt]:
+        """Reading that has not got on."""
+        found = {}
+        for name, blob in _pairs(await self._client.one("HGETALL", self._keys.attempts)):
+            partition, _, topic = name.decode().partition("|")
+            found[topic, int(partition)] = msgspec.json.decode(blob, type=Attempt)
+        return found
+
+    async def note_attempts(self, attempts: Mapping[tuple[str, int], Attempt]) -> None:
+        """Note reading before it is tried."""
+        if attempts:
+            flat: list[str | bytes] = []
+            for (topic, partition), one in attempts.items():
+                flat += (f"{partition}|{topic}", msgspec.json.encode(one))
+            await self._client.one("HSET", self._keys.attempts, *flat)
+
+    async def drop_attempts(self, partitions: Collection[tuple[str, int]]) -> None:
+        """Reading of these has got on."""
+        if partitions:
+            names = [f"{partition}|{topic}" for topic, partition in partitions]
+            await self._client.one("HDEL", self._keys.attempts, *names)
 
     async def check_format(self) -> None:
         """Raise StateError if what is stored was written by a newer driftline; convert older."""

@@ -36,6 +36,17 @@ class KafkaRecord(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Offsets of a compressed batch that would unpack to more than is allowed: it was left."""
+
+    first: int
+    next: int
+    size: int
+    """Bytes of the batch as it came, and their SHA-256 in hexadecimal digits."""
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionLog:
     """What the broker says of a partition that was just assigned."""
 
@@ -53,7 +64,8 @@ class SourceBatch:
 
     Ranges of a partition follow each other without a hole from the position that was sought to. An
     offset in a range that has no record never will have one: compaction, retention or a
-    transaction's marker took its place; `records` may be empty for that reason. `ack()` once
+    transaction's marker took its place, or it is among the `unreadable`; `records` may be empty for
+    that reason. `ack()` once
     everything that the batch causes is durable, in any order, from the event loop's thread; the
     offset committed to Kafka is the end of the acknowledged prefix.
     """
@@ -70,6 +82,8 @@ class SourceBatch:
     is ignored."""
     size: int = 0
     """Bytes of the values."""
+    unreadable: Sequence[Unreadable] = ()
+    """Parts of the range whose records were not unpacked, in order."""
     on_ack: Callable[[SourceBatch], None] = field(
         default=lambda _batch: None, repr=False, compare=False
     )

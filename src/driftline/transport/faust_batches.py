@@ -32,7 +32,6 @@ import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-import aiokafka
 import faust
 import faust.streams
 from aiokafka.errors import KafkaError
@@ -52,7 +51,9 @@ from driftline.transport.batches import (
     SourceBatch,
     Start,
     TopicPartition,
+    Unreadable,
 )
+from driftline.transport.bounded_fetch import BoundedConsumer
 from driftline.transport.lanes import Lanes
 from driftline.transport.positions import (
     PositionLostError,
@@ -63,7 +64,7 @@ from driftline.transport.positions import (
 from driftline.transport.watermark import Watermark
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 
     from driftline.transport.address import KafkaAddress
 
@@ -88,6 +89,7 @@ class Fetched(NamedTuple):
     position: int
     """The next offset to fetch: past the last record, and past whatever will never be one."""
     log_end: int
+    unreadable: Sequence[Unreadable] = ()
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types
@@ -96,7 +98,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
     def _create_worker_consumer(self, _transport: Any) -> Any:
         conf, settings = self.app.conf, self.app.batch_settings
         self._assignor = self.app.assignor
-        return aiokafka.AIOKafkaConsumer(
+        return BoundedConsumer(
             **self.app.address.aiokafka(),
             client_id=conf.broker_client_id,
             group_id=conf.id,
@@ -127,6 +129,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         """Records of the wanted partitions, and of each where the next fetch begins."""
         consumer = self._ensure_consumer()
         most = self.app.batch_settings.max_poll_records
+        consumer.poll.begin()
         fetching = self._fetch_records(consumer, wanted, timeout=wait, max_records=most)
         task = self._fetching = asyncio.create_task(fetching)
         try:
@@ -144,8 +147,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
             if state is None or not state.has_valid_position:
                 continue
             stable = state.lso if state.lso is not None and state.lso >= 0 else state.highwater
-            found = records.get(tp, [])
-            fetched[tp] = Fetched(found, state.position, max(stable or 0, state.position))
+            end = max(stable or 0, state.position)
+            unreadable = consumer.poll.refused(tp)
+            fetched[tp] = Fetched(records.get(tp, []), state.position, end, unreadable)
         return fetched
 
     async def bounds(self, tps: set[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
@@ -298,16 +302,18 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust ships no types
             last = index + most >= len(records)
             next_ = fetched.position if last else part[-1].offset + 1
             size = sum(len(record.value or b"") for record in part)
+            first = mark.hand_out(next_)
             batches.append(
                 SourceBatch(
                     *tp,
-                    mark.hand_out(next_),
+                    first,
                     next_,
                     part,
                     start,
                     end,
                     mark.generation,
                     size,
+                    [one for one in fetched.unreadable if first <= one.first < next_],
                     self.acknowledge,
                 )
             )
