@@ -14,7 +14,7 @@ from driftline.metrics import Metrics
 from driftline.notify.notification import DeliveryError, Failure
 from driftline.notify.refusals import NotFoundError, RefusedError
 from driftline.notify.silences import Silence
-from driftline.notify.subscriptions import Subscription, SubscriptionState
+from driftline.notify.subscriptions import Subscription, SubscriptionState, TargetKind
 from driftline.notify.targets import make_target
 from driftline.web.app import build_app
 from driftline.web.board import Board
@@ -187,7 +187,9 @@ class FakeBackend:
     ) -> Subscription:
         self._check()
         secret = target.secret.get_secret_value() if target.secret else None
-        aim = make_target(target.kind, target.url.get_secret_value(), secret, allow_private=False)
+        aim = make_target(
+            TargetKind(target.kind), target.url.get_secret_value(), secret, allow_private=False
+        )
         active = SubscriptionState.ACTIVE
         made = Subscription(secrets.token_hex(8), owner, filter_, aim, active, now)
         self._subscriptions[made.id] = made

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from driftline.web.board import Kept
     from driftline.web.entries import Entry, Place
 
-_CURSOR: Final = re.compile(r"([0-9]{1,15})\.([0-9]{1,10})\.([0-9]{1,18})")
+CURSOR: Final = r"^([0-9]{1,15})\.([0-9]{1,10})\.([0-9]{1,18})$"
+"""What `write_cursor` writes."""
 
 
 def page_json(
@@ -49,7 +50,7 @@ def read_cursor(text: str) -> Place:
     Raises:
         ValueError: the text is no cursor.
     """
-    match = _CURSOR.fullmatch(text)
+    match = re.fullmatch(CURSOR, text, re.ASCII)
     if match is None:
         msg = "should be `next` of the page before"
         raise ValueError(msg)

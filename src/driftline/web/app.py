@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from driftline.errors import DriftlineError, StateError, UnavailableError
 from driftline.notify.notification import DeliveryError
@@ -84,8 +85,19 @@ async def _tell_status(request: Request, error: Any) -> Response:
     """What Starlette refuses by itself: unknown paths and methods, bodies that do not parse."""
     kind = kind_of(error.status_code)
     detail = None if kind is Kind.NOT_FOUND else str(error.detail)
-    problem = ProblemError(kind, detail, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if kind is Kind.METHOD_NOT_ALLOWED:
+        # Starlette names the methods of the first route alone.
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+    problem = ProblemError(kind, detail, headers=headers)
     return problem_response(problem, request.state.request_id)
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods that this path has."""
+    routes = (route for router in ROUTERS for route in router.routes if isinstance(route, Route))
+    found = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in found for method in route.methods or ()}
 
 
 async def _tell_invalid(request: Request, error: Any) -> Response:

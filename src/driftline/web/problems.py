@@ -124,7 +124,13 @@ def kind_of(status: int) -> Kind:
 def describe_error(error: dict[str, Any]) -> Wrong:
     """What pydantic found, without what was given: it may be a secret."""
     location = "/".join(str(part) for part in error.get("loc", ()))
-    return Wrong(location=location[:200], message=str(error.get("msg", "is wrong"))[:500])
+    message = str(error.get("msg", "is wrong"))
+    if error.get("type") == "union_tag_invalid":
+        # pydantic's own text repeats the value.
+        facts = error["ctx"]
+        location = f"{location}/{facts['discriminator'].strip(chr(39))}"
+        message = f"should be one of {facts['expected_tags']}"
+    return Wrong(location=location[:200], message=message[:500])
 
 
 def invalid(*, at: str, message: str) -> ProblemError:

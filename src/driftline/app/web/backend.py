@@ -14,7 +14,7 @@ from driftline.errors import UnavailableError
 from driftline.notify.receivers import build_receiver, build_subscription_receiver
 from driftline.notify.refusals import NotFoundError
 from driftline.notify.silences import SilenceStore
-from driftline.notify.subscriptions import SubscriptionStore
+from driftline.notify.subscriptions import SubscriptionStore, TargetKind
 from driftline.notify.targets import make_target
 from driftline.notify.trial import send_trial
 from driftline.transport.producer import Producer
@@ -164,7 +164,7 @@ class DeploymentBackend:
     ) -> Subscription:
         """See `Sending`."""
         aim = make_target(
-            target.kind,
+            TargetKind(target.kind),
             target.url.get_secret_value(),
             None if target.secret is None else target.secret.get_secret_value(),
             allow_private=self._deployment.alerting.subscriptions.allow_private,

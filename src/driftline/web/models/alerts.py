@@ -7,8 +7,9 @@ from pydantic import Field
 from driftline.alerts.alert import Status
 from driftline.alerts.schema import AlertEnvelope
 from driftline.model import Severity
+from driftline.web.alert_json import CURSOR
 from driftline.web.entries import Filter
-from driftline.web.models.common import Answer, Asked, Cursor, Limit, Page, example
+from driftline.web.models.common import Answer, Asked, Limit, Page, cursor_like, example
 
 _Name = Annotated[str, Field(min_length=1, max_length=500)]
 _Names = Annotated[tuple[_Name, ...], Field(max_length=50)]
@@ -36,7 +37,7 @@ class AlertQuery(AlertFilter):
     """A page of alerts."""
 
     limit: Limit = 50
-    cursor: Cursor = None
+    cursor: Annotated[str | None, cursor_like(CURSOR)] = None
 
 
 class AlertPage(Page[AlertEnvelope]):

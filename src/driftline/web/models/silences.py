@@ -1,14 +1,14 @@
 """Silences, and the matchers that they share with subscriptions."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from driftline.config.alerting import Matchers
 from driftline.model import to_datetime, to_micros
 from driftline.notify.silences import Silence
-from driftline.web.models.common import Answer, Asked, example
+from driftline.web.models.common import Answer, Asked, Moment, PageQuery, example
 from driftline.web.problems import Kind, ProblemError, describe_error
 
 _Pattern = Annotated[str, Field(min_length=1, max_length=500)]
@@ -82,6 +82,12 @@ class SilenceState(Answer):
         )
 
 
+class SilenceQuery(PageQuery):
+    """Which silences are wanted."""
+
+    state: Literal["pending", "active", "expired"] | None = None
+
+
 class NewSilence(Asked):
     """A silence to be made."""
 
@@ -92,8 +98,8 @@ class NewSilence(Asked):
     )
 
     matchers: Match
-    starts_at: Annotated[AwareDatetime | None, Field(description="Left out: now.")] = None
-    ends_at: AwareDatetime
+    starts_at: Annotated[Moment | None, Field(description="Left out: now.")] = None
+    ends_at: Moment
     comment: Annotated[
         str, Field(min_length=1, max_length=1_000, examples=["Known: the feed of prices is down."])
     ]

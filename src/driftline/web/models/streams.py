@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from driftline.web.models.common import Answer, Asked, Cursor, Limit, Page, example
+from driftline.web.models.common import Answer, Asked, Limit, Moment, Page, cursor_like, example
 
 _STREAM: Final = {
     "stream": "car-loan",
@@ -216,24 +216,29 @@ class WindowPage(Page[WindowSummary]):
     signal: str
 
 
-class WindowQuery(Asked):
-    """Which windows are wanted."""
+class SignalQuery(Asked):
+    """Of which instance."""
 
-    signal: Annotated[str, Field(min_length=1, max_length=500, examples=["error"])]
     instance: Annotated[
         str | None,
         Field(max_length=1_000, description="stream/value; left out: that of the whole stream."),
     ] = None
+
+
+class WindowQuery(SignalQuery):
+    """Which windows are wanted."""
+
+    signal: Annotated[str, Field(min_length=1, max_length=500, examples=["error"])]
     size_seconds: Annotated[
         float | None,
         Field(gt=0, le=1e9, allow_inf_nan=False, description="Left out: the smallest stored."),
     ] = None
     since: Annotated[
-        datetime | None, Field(description="Event time: windows that begin then or later.")
+        Moment | None, Field(description="Event time: windows that begin then or later.")
     ] = None
     until: Annotated[
-        datetime | None, Field(description="Event time: windows that begin before it.")
+        Moment | None, Field(description="Event time: windows that begin before it.")
     ] = None
     bins: Annotated[int, Field(ge=0, le=100, description="Bins of a histogram; 0: none.")] = 0
     limit: Limit = 50
-    cursor: Cursor = None
+    cursor: Annotated[str | None, cursor_like("^-?[0-9]{1,18}$")] = None

@@ -1,13 +1,13 @@
 """Subscriptions and receivers. A URL and a secret come in, and never go out again."""
 
 from datetime import datetime
-from typing import Annotated, Final, Self
+from typing import Annotated, ClassVar, Final, Literal, Self, TypeAlias
 
 from pydantic import Field, SecretStr
 
 from driftline.model import to_datetime
 from driftline.notify.subscriptions import Subscription, SubscriptionState, TargetKind
-from driftline.web.models.common import Answer, Asked, example
+from driftline.web.models.common import Answer, Asked, Limit, cursor_like, example
 from driftline.web.models.silences import Match
 
 _SUBSCRIPTION: Final = {
@@ -22,14 +22,17 @@ _SUBSCRIPTION: Final = {
 }
 
 
-class NewTarget(Asked):
-    """Where a subscription sends to."""
+_Url = Annotated[
+    SecretStr,
+    Field(min_length=1, max_length=2_000, examples=["https://hooks.example.com/driftline"]),
+]
 
-    kind: TargetKind
-    url: Annotated[
-        SecretStr,
-        Field(min_length=1, max_length=2_000, examples=["https://hooks.example.com/driftline"]),
-    ]
+
+class NewWebhook(Asked):
+    """A webhook that a subscription sends to."""
+
+    kind: Literal["webhook"]
+    url: _Url
     secret: Annotated[
         SecretStr | None,
         Field(
@@ -38,6 +41,18 @@ class NewTarget(Asked):
             "`whsec_` and base64. Left out: one is made, and shown in this one answer.",
         ),
     ] = None
+
+
+class NewSlackWebhook(Asked):
+    """A Slack incoming webhook that a subscription sends to. Nothing is signed."""
+
+    kind: Literal["slack-webhook"]
+    url: _Url
+    secret: ClassVar[None] = None
+    """There is none, and none may be given."""
+
+
+NewTarget: TypeAlias = NewWebhook | NewSlackWebhook
 
 
 class NewSubscription(Asked):
@@ -49,7 +64,7 @@ class NewSubscription(Asked):
     )
 
     filter: Annotated[Match, Field(description="Which alerts; empty: all.")] = Match()
-    target: NewTarget
+    target: Annotated[NewTarget, Field(discriminator="kind")]
     owner: Annotated[
         str | None,
         Field(min_length=1, max_length=200, description="Left out: the token's name. Needs admin."),
@@ -128,6 +143,13 @@ class TestSent(Answer):
 
     receiver: str
     notification_id: Annotated[str, Field(description="As the message itself says.")]
+
+
+class AuditQuery(Asked):
+    """Which page of the audit log."""
+
+    limit: Limit = 50
+    cursor: Annotated[str | None, cursor_like("^[0-9]{1,15}-[0-9]{1,15}$")] = None
 
 
 class AuditAnswer(Answer):

@@ -6,16 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from driftline.web.access import Admin, Reader, Served
-from driftline.web.models.common import Limit, Page
-from driftline.web.models.subscriptions import AuditAnswer, ReceiverAnswer, TestSent
+from driftline.web.models.common import Page
+from driftline.web.models.subscriptions import AuditAnswer, AuditQuery, ReceiverAnswer, TestSent
 
 router = APIRouter(prefix="/v1", tags=["receivers"])
 
 ReceiverName = Annotated[str, Path(max_length=200, description="The receiver's name.")]
-AuditCursor = Annotated[
-    str | None,
-    Query(pattern="^[0-9]{1,15}-[0-9]{1,15}$", description="`next` of the page before."),
-]
 
 
 @router.get("/receivers")
@@ -32,10 +28,10 @@ async def try_receiver(services: Served, _token: Admin, name: ReceiverName) -> T
 
 @router.get("/audit", tags=["audit"])
 async def list_audit(
-    services: Served, _token: Admin, limit: Limit = 50, cursor: AuditCursor = None
+    services: Served, _token: Admin, query: Annotated[AuditQuery, Query()]
 ) -> Page[AuditAnswer]:
     """List the requests that would change something, newest first. Needs scope admin."""
-    found = await services.audit.read(limit + 1, cursor)
-    page = found[:limit]
+    found = await services.audit.read(query.limit + 1, query.cursor)
+    page = found[: query.limit]
     items = tuple(AuditAnswer(id=one_id, **asdict(entry)) for one_id, entry in page)
     return Page(items=items, next=page[-1][0] if len(found) > len(page) else None)

@@ -1,13 +1,13 @@
 """Silences: listed, made, ended."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from driftline.model import to_micros
 from driftline.web.access import Reader, Served, Writer
-from driftline.web.models.common import Cursor, Limit, Page
-from driftline.web.models.silences import NewSilence, SilenceState, in_range
+from driftline.web.models.common import Page
+from driftline.web.models.silences import NewSilence, SilenceQuery, SilenceState, in_range
 from driftline.web.problems import invalid
 
 router = APIRouter(prefix="/v1/silences", tags=["silences"])
@@ -17,18 +17,14 @@ SilenceId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="The silen
 
 @router.get("")
 async def list_silences(
-    services: Served,
-    _token: Reader,
-    state: Literal["pending", "active", "expired"] | None = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
+    services: Served, _token: Reader, query: Annotated[SilenceQuery, Query()]
 ) -> Page[SilenceState]:
     """List silences, the newest first; those that are over are kept for 30 days."""
     now = services.now()
     known = [SilenceState.of(one, now) for one in await services.backend.silences()]
-    wanted = [one for one in known if state in {None, one.state}]
-    rest = [one for one in wanted if cursor is None or _order(one) < cursor]
-    page = tuple(rest[:limit])
+    wanted = [one for one in known if query.state in {None, one.state}]
+    rest = [one for one in wanted if query.cursor is None or _order(one) < query.cursor]
+    page = tuple(rest[: query.limit])
     return Page(items=page, next=_order(page[-1]) if len(rest) > len(page) else None)
 
 

@@ -1,42 +1,36 @@
 """Streams, their instances and signals, and the windows of these."""
 
-import re
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
 from driftline.web.access import Reader, Served
-from driftline.web.models.common import Cursor, Limit, Page
+from driftline.web.models.common import Page, PageQuery
 from driftline.web.models.streams import (
     InstanceName,
     SignalList,
+    SignalQuery,
     StreamDetail,
     StreamSummary,
     WindowPage,
     WindowQuery,
 )
-from driftline.web.problems import Kind, ProblemError, invalid
+from driftline.web.problems import Kind, ProblemError
 
 router = APIRouter(prefix="/v1/streams", tags=["streams"])
 
-_CURSOR: Final = re.compile("-?[0-9]{1,18}")
-
 StreamName = Annotated[
     str, Path(max_length=200, description="The stream's name.", examples=["car-loan"])
-]
-Instance = Annotated[
-    str | None,
-    Query(max_length=1_000, description="stream/value; left out: that of the whole stream."),
 ]
 
 
 @router.get("")
 async def list_streams(
-    services: Served, _token: Reader, limit: Limit = 50, cursor: Cursor = None
+    services: Served, _token: Reader, query: Annotated[PageQuery, Query()]
 ) -> Page[StreamSummary]:
     """List the streams that are declared or stored, by name. At most 5 s old."""
-    found = [one for one in await services.backend.streams() if one.stream > (cursor or "")]
-    page = tuple(found[:limit])
+    found = [one for one in await services.backend.streams() if one.stream > (query.cursor or "")]
+    page = tuple(found[: query.limit])
     return Page(items=page, next=page[-1].stream if len(found) > len(page) else None)
 
 
@@ -51,24 +45,24 @@ async def show_stream(services: Served, _token: Reader, stream: StreamName) -> S
 
 @router.get("/{stream}/instances")
 async def list_instances(
-    services: Served, _token: Reader, stream: StreamName, limit: Limit = 50, cursor: Cursor = None
+    services: Served, _token: Reader, stream: StreamName, query: Annotated[PageQuery, Query()]
 ) -> Page[InstanceName]:
     """List what has a monitor of its own: the stream, or each value of the field that splits it."""
     names = await services.backend.instances(stream)
     if not names and await services.backend.stream(stream) is None:
         raise _unknown(stream)
-    found = [name for name in names if name > (cursor or "")]
-    page = found[:limit]
+    found = [name for name in names if name > (query.cursor or "")]
+    page = found[: query.limit]
     following = page[-1] if len(found) > len(page) else None
     return Page(items=tuple(InstanceName(instance=name) for name in page), next=following)
 
 
 @router.get("/{stream}/signals")
 async def list_signals(
-    services: Served, _token: Reader, stream: StreamName, instance: Instance = None
+    services: Served, _token: Reader, stream: StreamName, query: Annotated[SignalQuery, Query()]
 ) -> SignalList:
     """List the signals of an instance: what watches them, their last alarms, their windows."""
-    name = _instance(stream, instance)
+    name = _instance(stream, query.instance)
     signals = await services.backend.signals(name)
     if signals is None:
         raise _nothing_of(name)
@@ -81,8 +75,6 @@ async def list_windows(
 ) -> WindowPage:
     """List the stored windows of one signal and size, the newest first."""
     name = _instance(stream, query.instance)
-    if query.cursor is not None and _CURSOR.fullmatch(query.cursor) is None:
-        raise invalid(at="query/cursor", message="should be `next` of the page before")
     page = await services.backend.windows(name, query)
     if page is None:
         raise _nothing_of(name)
@@ -92,8 +84,7 @@ async def list_windows(
 def _instance(stream: str, instance: str | None) -> str:
     name = stream if instance is None else instance
     if name.partition("/")[0] != stream:
-        msg = "should be the stream's name, or it, a slash and a value"
-        raise invalid(at="query/instance", message=msg)
+        raise ProblemError(Kind.NOT_FOUND, f"{name!r} is no instance of {stream!r}")
     return name
 
 

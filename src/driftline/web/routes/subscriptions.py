@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import SecretStr
 
 from driftline.model import to_micros
 from driftline.notify.refusals import NotFoundError
 from driftline.notify.subscriptions import Subscription
 from driftline.web.access import Reader, Served, Writer
-from driftline.web.models.common import Cursor, Limit, Page
+from driftline.web.models.common import Page, PageQuery
 from driftline.web.models.subscriptions import (
     MadeSubscription,
     NewSubscription,
@@ -29,12 +29,12 @@ SubscriptionId = Annotated[
 
 @router.get("")
 async def list_subscriptions(
-    services: Served, token: Reader, limit: Limit = 50, cursor: Cursor = None
+    services: Served, token: Reader, query: Annotated[PageQuery, Query()]
 ) -> Page[SubscriptionAnswer]:
     """List the token's subscriptions, oldest first; with scope admin everybody's."""
     known = await services.backend.subscriptions(None if _sees_all(token) else token.name)
-    rest = [one for one in known if cursor is None or _order(one) > cursor]
-    page = rest[:limit]
+    rest = [one for one in known if query.cursor is None or _order(one) > query.cursor]
+    page = rest[: query.limit]
     return Page(
         items=tuple(map(SubscriptionAnswer.of, page)),
         next=_order(page[-1]) if len(rest) > len(page) else None,
