@@ -70,6 +70,7 @@ class Notifying:
                 give_up_after=round(alerting.give_up_after.total_seconds() * SECOND),
                 base_url=alerting.base_url,
             ),
+            lease=deployment.settings.worker.session_timeout,
         )
         self.listener = Notifier(
             clock=system_clock,

@@ -47,7 +47,7 @@ class WorkerSettings(Spec):
     max_batch: Annotated[Whole, Field(ge=1, le=50_000)] = 4_000
     """Records of one fetch, at most."""
     session_timeout: Annotated[Duration, between("1s", "30m")] = timedelta(seconds=6)
-    """After how long without a sign of life a worker's partitions go to another one."""
+    """After how long without a sign of life a worker's partitions and receivers go to another."""
     stall_after: Annotated[Duration, between("10s", "1h")] = timedelta(minutes=2)
     """A worker with records to read that gets nothing done for so long ends, to be started anew."""
     group_instance_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$")] | None = None
