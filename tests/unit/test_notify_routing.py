@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from driftline.alerts.schema import DriftData, HealthData, SilenceData
-from driftline.config.alerting import KINDS, AlertingSpec, Matchers, RouteSpec
+from driftline.config.alerting import AlertingSpec, Matchers, RouteSpec
+from driftline.config.conflicts import KINDS
 from driftline.config.patterns import covers, match_any
 from driftline.model import Severity
 from driftline.notify.matching import Description, matches

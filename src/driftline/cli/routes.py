@@ -16,7 +16,7 @@ from driftline.app.stores import open_client
 from driftline.cli.common import DeploymentOption, JsonOption, load, output, plain, write_json
 from driftline.cli.matchers import read_pairs
 from driftline.cli.routes_text import hours_text, manner_text, matchers_text, route_json
-from driftline.config.alerting import KINDS
+from driftline.config.conflicts import KINDS
 from driftline.logs import printable
 from driftline.model import Severity
 from driftline.notify.matching import Description

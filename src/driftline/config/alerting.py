@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from driftline.config.conflicts import find_conflicts
+from driftline.config.conflicts import KINDS, find_conflicts
 from driftline.config.credentials import Secret
 from driftline.config.durations import Duration, between
 from driftline.config.hours import TimeOfDay, Timezone
@@ -20,8 +20,6 @@ from driftline.model import Severity
 ALERTING_FILE: Final = "config/alerting.yaml"
 SUBSCRIPTION: Final = "subscription:"
 """Begins the name of the receiver that a subscription is; its id follows."""
-KINDS: Final = ("drift", "silence", "health")
-"""The kinds of alerts, as the events name them."""
 
 
 def _one_of(names: tuple[str, ...]) -> AfterValidator:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     Conflict: TypeAlias = "tuple[tuple[str | int, ...], str]"
 
-_ALL: Final[Mapping[str, Sequence[str]]] = {
-    "severity": tuple(Severity),
-    "kind": ("drift", "silence", "health"),
-}
+KINDS: Final = ("drift", "silence", "health")
+"""The kinds of alerts, as the events name them."""
+
+_ALL: Final[Mapping[str, Sequence[str]]] = {"severity": tuple(Severity), "kind": KINDS}
 """Keys that every alert has, with all their values."""
 
 
@@ -63,7 +63,7 @@ def _no_webhook(place: int, route: Mapping[str, Any], receivers: object) -> Iter
     """A route that sends requests to retrain to nobody."""
     declared = receivers if isinstance(receivers, Mapping) else {}
     named = [declared.get(name) for name in _texts(route.get("receivers")) or ()]
-    kinds = {one.get("kind") for one in named if isinstance(one, Mapping)}
+    kinds = [one.get("kind") for one in named if isinstance(one, Mapping)]
     if route.get("retrain") is True and kinds and "webhook" not in kinds:
         yield ("routes", place, "retrain"), "is for webhooks, and none of the receivers is one"
 
