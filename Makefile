@@ -36,7 +36,8 @@ test: setup  ## the whole test suite; make test ARGS="-m 'not server'" for a par
 ROUNDS ?= 50
 chaos: setup  ## kill things while data comes: make chaos ROUNDS=200 SEED=7 KIND=zombie, or KIND=... ROUND=...
 	PYTHONPATH=tests $(BIN)/python -m chaos.driver --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) \
-	  --kind "$(KIND)" $(if $(ROUND),--round $(ROUND)) $(if $(JOBS),--jobs $(JOBS)) $(CHAOS)
+	  --kind "$(KIND)" $(if $(ROUND),--round $(ROUND)) $(if $(JOBS),--jobs $(JOBS)) \
+	  $(if $(KAFKA),--kafka $(KAFKA)) $(CHAOS)
 
 BLOBS ?= 100000
 fuzz: setup  ## mutated detector state: make fuzz BLOBS=100000 SEED=1

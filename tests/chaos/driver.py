@@ -52,7 +52,13 @@ async def run(fault: Fault, seed: int, servers: Servers, directory: Path) -> Rou
     """One round; raises AssertionError with what did not hold."""
     async with _redis_of(fault, servers, directory) as used:
         return await run_round(
-            fault.name, fault.inflict, seed, used, directory, on_state_lost=fault.on_state_lost
+            fault.name,
+            fault.inflict,
+            seed,
+            used,
+            directory,
+            on_state_lost=fault.on_state_lost,
+            session=fault.session,
         )
 
 
@@ -137,7 +143,9 @@ def main() -> int:
     elif options.every:
         plan = [(faults[i % len(faults)], rng.randrange(10**6)) for i in range(options.rounds)]
     else:
-        drawn = rng.choices(faults, [one.weight for one in faults], k=options.rounds)
+        # One that is only timed is drawn where nothing else was asked for.
+        weights = [one.weight for one in faults]
+        drawn = rng.choices(faults, weights if any(weights) else None, k=options.rounds)
         plan = [(fault, rng.randrange(10**6)) for fault in drawn]
     directory = Path(tempfile.mkdtemp(prefix="driftline-chaos-"))
     _tell(f"seed {options.seed}, {len(plan)} rounds, Kafka {options.kafka}, logs in {directory}")

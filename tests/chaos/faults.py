@@ -11,25 +11,28 @@ import os
 import shutil
 import signal
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import redis.asyncio
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import NewPartitions, NewTopic
 
 from chaos.oracle import Expectation, read_topic
+from chaos.scenario import DETECTORS
 from driftline.crashpoints import RECORD_VARIABLE, VARIABLE, CrashPoint
 from driftline.transport.address import KafkaAddress
 from driftline.transport.batches import TopicPartition as Place
 from driftline.transport.topics import TopicAdmin
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from chaos.rounds import Round
+    from chaos.supervised import Supervised
 
 AOF: Final = "appendonly.aof"
+MINUTE: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,9 @@ class Fault:
     alone: bool = False
     """It is inflicted on the broker: no other round may run beside it."""
     long: bool = False
-    """It takes more than a minute: left out of the short run."""
+    """It takes a minute or more: left out of the short run."""
+    session: str = "2s"
+    """The workers' session timeout."""
     on_state_lost: str = "refuse"
 
 
@@ -111,6 +116,104 @@ async def kill_of_two(one: Round) -> None:
     await one.feed(2, pause=0)
     await one.drained()
     one.notes["takeover_seconds"] = round(time.monotonic() - begun, 2)
+
+
+async def takeover(one: Round) -> None:
+    """One of two dies for good: how long until the other applies what comes to its partitions?"""
+    workers = await asyncio.gather(one.start_worker(), one.start_worker())
+    await one.feed(3)
+    await one.drained()
+    victim = one.rng.choice(workers)
+    theirs = await _partitions_of(one, victim)
+    before = await _stored_offsets(one)
+    begun = time.monotonic()
+    await victim.abandon()
+    await one.feed(2, pause=0)
+    await _moved(one, {partition: before[partition] for partition in theirs}, any_of_them=True)
+    one.notes["takeover_first_event_seconds"] = round(time.monotonic() - begun, 2)
+    await one.drained()
+    one.notes["takeover_all_seconds"] = round(time.monotonic() - begun, 2)
+
+
+async def same_identity(one: Round) -> None:
+    """One of two dies and comes back under its name: how soon, and does the other notice?"""
+    names = ("first", "second")
+    directories = [one.variant(name, {"group_instance_id": name}) for name in names]
+    workers = await asyncio.gather(*(one.start_worker(directory=each) for each in directories))
+    await one.feed(3)
+    await one.drained()
+    victim = one.rng.choice(workers)
+    (other,) = (each for each in workers if each is not victim)
+    theirs = await _partitions_of(one, victim)
+    before, taken = await _stored_offsets(one), other.said("partition_taken")
+    begun = time.monotonic()
+    victim.kill()
+    await one.feed(2, pause=0)
+    await _moved(one, {partition: before[partition] for partition in theirs}, any_of_them=True)
+    one.notes["restart_first_event_seconds"] = round(time.monotonic() - begun, 2)
+    await one.drained()
+    one.notes["restart_all_seconds"] = round(time.monotonic() - begun, 2)
+    assert other.said("partition_taken") == taken, f"it was rebalanced:\n{other.tail()}"
+
+
+async def _partitions_of(one: Round, worker: Supervised) -> list[int]:
+    """The events partitions that a worker owns."""
+    deadline = time.monotonic() + 40
+    while True:
+        async with one.pipeline.store() as store:
+            for facts in (await store.list_workers()).values():
+                owned: Any = facts["events_partitions"]
+                if facts["pid"] == worker.pid and owned:
+                    return list(owned)
+        assert time.monotonic() < deadline, "it owns nothing"
+        await asyncio.sleep(0.2)
+
+
+async def _stored_offsets(one: Round) -> dict[int, int]:
+    count = one.deployment.settings.topics.events_partitions
+    async with one.pipeline.store() as store:
+        stored = [await store.load_partition(number) for number in range(count)]
+    return {number: 0 if each is None else each.offset for number, each in enumerate(stored)}
+
+
+async def _moved(one: Round, before: Mapping[int, int], *, any_of_them: bool) -> None:
+    """Return once one, or each, of these events partitions has been applied further."""
+    enough = any if any_of_them else all
+    deadline = time.monotonic() + 90
+    async with one.pipeline.store() as store:
+        while True:
+            stored = {partition: await store.load_partition(partition) for partition in before}
+            if enough(each and each.offset > before[at] for at, each in stored.items()):
+                return
+            assert time.monotonic() < deadline, "nobody has taken over"
+            await asyncio.sleep(0.02)
+
+
+async def rolling_restart(one: Round) -> None:
+    """Two declarations side by side: the new one holds, however often the old one is started."""
+    before = one.pipeline.directory
+    old = await asyncio.gather(*(one.start_worker(always=True) for _ in range(2)))
+    await one.feed(4)
+    streams = one.scenario.streams()
+    watch = streams["fleet"]["watch"]
+    watch["feature.car_value"] = {"detector": ["page", "quick"]}
+    watch["score"] = {"detector": "quick"}
+    del watch["feature.size_of_downpayment"]
+    after = before.with_name("after")
+    changed = replace(one.pipeline, directory=after).declare(streams, DETECTORS)
+    assert changed.digest != one.deployment.digest
+    new = []
+    for leaving in old:
+        new.append(await one.start_worker(directory=after))
+        await one.feed(2)
+        await _until(lambda: 2 in leaving.exits, f"the old one stays:\n{leaving.tail()}")  # noqa: B023
+        if one.rng.random() < 0.5:
+            one.rng.choice(new).kill()
+    await one.feed()
+    await one.drained()
+    assert all(set(each.exits) <= {1, 2} for each in old), [each.exits for each in old]
+    for each in old:
+        await each.abandon()
 
 
 async def three_come_and_go(one: Round) -> None:
@@ -256,6 +359,22 @@ async def _committed(one: Round) -> None:
         await asyncio.sleep(0.1)
 
 
+async def redis_away(one: Round) -> None:
+    """Redis is away for a minute: frozen, or dead and started again."""
+    await one.start_worker()
+    feeding = asyncio.create_task(one.feed(pause=1.0))
+    await one.wait(1.0, 4.0)
+    if one.rng.random() < 0.5:
+        os.kill(one.servers.redis.pid, signal.SIGSTOP)
+        await asyncio.sleep(MINUTE)
+        os.kill(one.servers.redis.pid, signal.SIGCONT)
+    else:
+        await asyncio.to_thread(one.servers.redis.kill)
+        await asyncio.sleep(MINUTE)
+        await _start_redis(one)
+    await feeding
+
+
 async def _start_redis(one: Round) -> None:
     for _ in range(50):
         try:
@@ -298,6 +417,22 @@ async def broker_paused(one: Round) -> None:
     os.kill(one.servers.kafka.pid, signal.SIGSTOP)
     await one.wait(1.0, 6.0)
     os.kill(one.servers.kafka.pid, signal.SIGCONT)
+    await feeding
+
+
+async def broker_away(one: Round) -> None:
+    """The broker is away for a minute: frozen, or dead and started again."""
+    await one.start_worker()
+    feeding = asyncio.create_task(one.feed(pause=1.0))
+    await one.wait(1.0, 4.0)
+    if one.rng.random() < 0.5:
+        os.kill(one.servers.kafka.pid, signal.SIGSTOP)
+        await asyncio.sleep(MINUTE)
+        os.kill(one.servers.kafka.pid, signal.SIGCONT)
+    else:
+        await asyncio.to_thread(one.servers.kafka.kill)
+        await asyncio.sleep(MINUTE)
+        await asyncio.to_thread(one.servers.kafka.start)
     await feeding
 
 
@@ -447,8 +582,12 @@ OTHERS: Final = (
     Fault("poisonous-record", poisonous_record, weight=2, long=True),
     Fault("kill-one", kill_one, weight=30),
     Fault("kill-of-two", kill_of_two, weight=10),
+    Fault("takeover-timed", takeover, weight=0, long=True, session="6s"),
+    Fault("same-identity", same_identity, weight=1, long=True, session="6s"),
+    Fault("rolling-restart", rolling_restart, weight=3),
     Fault("three-come-and-go", three_come_and_go, weight=10),
     Fault("zombie", zombie, weight=12),
+    Fault("redis-away-a-minute", redis_away, weight=1, own_redis=True, long=True),
     Fault("redis-killed", redis_killed, weight=8, own_redis=True),
     Fault("redis-set-back", redis_set_back, weight=10, own_redis=True),
     Fault("redis-emptied-and-restored", redis_emptied_and_restored, weight=2, own_redis=True),
@@ -456,6 +595,7 @@ OTHERS: Final = (
     Fault("redis-full", redis_full, weight=2, own_redis=True),
     Fault("redis-read-only", redis_read_only, weight=2, own_redis=True),
     Fault("redis-paused", redis_paused, weight=3, own_redis=True),
+    Fault("broker-away-a-minute", broker_away, weight=1, alone=True, long=True),
     Fault("broker-killed", broker_killed, weight=8, alone=True),
     Fault("broker-paused", broker_paused, weight=4, alone=True),
     Fault("partition-added", partition_added, weight=1),

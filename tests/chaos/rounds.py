@@ -88,14 +88,23 @@ class Round:
         *,
         lasting: Mapping[str, str] | None = None,
         directory: Path | None = None,
+        always: bool = False,
     ) -> Supervised:
         """One more worker; of another deployment's directory, if one is given."""
         directory = directory or self.pipeline.directory
         log = self.pipeline.directory.with_name(f"worker-{len(self.workers)}.log")
-        worker = Supervised(self.servers.nursery, directory, log, environ, lasting)
+        worker = Supervised(self.servers.nursery, directory, log, environ, lasting, always=always)
         self.workers.append(worker)
         await worker.start(ready=environ is None)
         return worker
+
+    def variant(self, name: str, worker: Mapping[str, Any]) -> Path:
+        """Another directory with this deployment, whose workers have these settings besides."""
+        directory = self.pipeline.directory.with_name(name)
+        settings = {**self.pipeline.worker, **worker}
+        other = replace(self.pipeline, directory=directory, worker=settings)
+        other.declare(self.scenario.streams(), DETECTORS)
+        return directory
 
     async def stop_workers(self) -> None:
         """Stop all of them cleanly."""
@@ -169,6 +178,7 @@ async def run_round(
     directory: Path,
     *,
     on_state_lost: str = "refuse",
+    session: str = "2s",
 ) -> Round:
     """Run a round; raises AssertionError with what did not hold."""
     rng = random.Random(f"{kind}/{seed}")
@@ -178,7 +188,7 @@ async def run_round(
         directory / name / "deployment",
         servers.kafka.bootstrap,
         servers.redis.url,
-        worker={"session_timeout": "2s", "max_batch": 200, "progress_interval": "1s"},
+        worker={"session_timeout": session, "max_batch": 200, "progress_interval": "1s"},
         events_partitions=3,
         name=name,
     )

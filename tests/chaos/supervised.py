@@ -33,14 +33,20 @@ class Supervised:
         log: Path,
         environ: Mapping[str, str] | None = None,
         lasting: Mapping[str, str] | None = None,
+        *,
+        always: bool = False,
     ) -> None:
-        """`environ` is for its first process alone, `lasting` for all of them."""
+        """`environ` is for its first process alone, `lasting` for all of them.
+
+        Kept `always`, it is started again also after exit code 2.
+        """
         self._nursery = nursery
         self.log = log
         self.exits: list[int] = []
         self._directory = directory
         self._environ = dict(environ or {})
         self._lasting = dict(lasting or {})
+        self._stays_away = {0} if always else {0, 2}
         self._pid: int | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._wanted = False
@@ -74,6 +80,11 @@ class Supervised:
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, if there is one now."""
+        return self._pid
 
     @property
     def running(self) -> bool:
@@ -130,7 +141,7 @@ class Supervised:
                 await asyncio.sleep(0.02)
             self._pid = None
             self.exits.append(code)
-            if not self._wanted or self.exits[-1] in {0, 2}:
+            if not self._wanted or self.exits[-1] in self._stays_away:
                 return
             # What was asked of the first process is not asked of its successor.
             environ = {}
