@@ -18,17 +18,24 @@ class LagClock:
 
     _ends: list[tuple[float, int]] = field(default_factory=list)
     """When the log was seen to end where; those ends that have not been read up to."""
+    _every: float = 0.0
+    """Seconds between two of them, at least: what is said is too small by so much at most."""
 
     def look(self, now: float, *, done: int, end: int) -> float:
         """All below `done` is dealt with, and the log ends at `end`: how far behind that is."""
-        if not self._ends or end > self._ends[-1][1]:
-            self._ends.append((now, end))
         self._ends = [one for one in self._ends if one[1] > done]
+        if not self._ends:
+            self._every = 0.0
+        if end > done and (not self._ends or self._is_news(now, end)):
+            self._ends.append((now, end))
         if len(self._ends) > MOST:
-            # The earlier moment with the later end: rather too late than too early.
-            pairs = zip(self._ends[::2], self._ends[1::2], strict=False)
-            self._ends = [(first[0], second[1]) for first, second in pairs]
+            self._ends = self._ends[::2]
+            self._every = 2 * (now - self._ends[0][0]) / MOST
         return now - self._ends[0][0] if self._ends else 0.0
+
+    def _is_news(self, now: float, end: int) -> bool:
+        before, ended = self._ends[-1]
+        return end > ended and now - before >= self._every
 
 
 @dataclass(slots=True)
