@@ -62,10 +62,13 @@ class HttpClient:
         self._allow_private = allow_private
         self._resolver = resolver
 
-    async def post(self, url: URL, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(
+        self, url: URL, body: bytes, headers: Mapping[str, str], *, status_is_enough: bool = True
+    ) -> Answer:
         """The answer, whatever its status; no later than the time-out.
 
-        The body of an answer may be missing in part: its status is there, and mostly enough.
+        Its body may be missing in part; that of a success is read only where its status is not
+        enough.
 
         Raises:
             DeliveryError: there is none; to be tried again, unless the address is forbidden.
@@ -76,7 +79,8 @@ class HttpClient:
                 _session(guard, self._seconds) as session,
                 session.post(url, data=body, headers=headers, allow_redirects=False) as response,
             ):
-                text, whole = await _read(response)
+                done = response.ok and status_is_enough
+                text, whole = (b"", True) if done else await _read(response)
                 retry_after = response.headers.get("Retry-After")
                 return Answer(response.status, retry_after, text, whole)
         except (aiohttp.ClientError, OSError, ValueError) as error:

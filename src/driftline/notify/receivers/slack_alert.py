@@ -42,6 +42,7 @@ RESOLVED: Final = "✅"
 SIGNS: Final = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟠", Severity.INFO: "🔵"}
 CHART_LINES: Final = 2
 MARK: Final = "▲"
+_NO_MARKUP: Final = str.maketrans("*_~`", "    ")
 
 
 def sign(data: AlertData) -> str:
@@ -92,7 +93,8 @@ def footer(data: AlertData, base_url: str | None) -> Block:
 
 def _field(fact: Fact) -> Block:
     value = code(fact.value, 1_000) if fact.given else escape(fact.value, 1_000)
-    return markup(f"*{escape(fact.name, 100)}*\n{value}")
+    name = escape(fact.name, 100).translate(_NO_MARKUP)
+    return markup(f"*{name}*\n{value}")
 
 
 def _cause(data: AlertData) -> Iterator[Block]:

@@ -129,7 +129,9 @@ class SlackBotReceiver:
         if method == UPDATE:
             given = {key: value for key, value in given.items() if key not in _OF_POST_ALONE}
         headers = {**HEADERS, "Authorization": f"Bearer {self._token.get_secret_value()}"}
-        answer = await self._client.post(self._api / method, msgspec.json.encode(given), headers)
+        answer = await self._client.post(
+            self._api / method, msgspec.json.encode(given), headers, status_is_enough=False
+        )
         check(self._client, answer, VERDICTS)
         reply = _decode(answer)
         if reply is None or (reply["ok"] and not {"channel", "ts"} <= reply.keys()):

@@ -86,4 +86,5 @@ class SlackWebhookReceiver:
 
     async def _post(self, payload: dict[str, Any]) -> Answer:
         url = URL(self._url.get_secret_value(), encoded=True)
-        return await self._client.post(url, msgspec.json.encode(payload), HEADERS)
+        body = msgspec.json.encode(payload)
+        return await self._client.post(url, body, HEADERS, status_is_enough=False)
