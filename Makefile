@@ -6,10 +6,10 @@ STAMP := $(VENV)/.set-up
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup demo test chaos fuzz lint format check lock clean
+.PHONY: help setup demo test chaos soak fuzz fuzz-messages lint format check lock clean
 
 help:  ## what there is
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## make .venv with what requirements-dev.lock pins
 
@@ -42,6 +42,10 @@ chaos: setup  ## kill things while data comes: make chaos ROUNDS=200 SEED=7 KIND
 BLOBS ?= 100000
 fuzz: setup  ## mutated detector state: make fuzz BLOBS=100000 SEED=1
 	$(BIN)/python scripts/fuzz_state.py --blobs $(BLOBS) $(if $(SEED),--seed $(SEED))
+
+MESSAGES ?= 1000000
+fuzz-messages: setup  ## generated messages, from decoding to detectors: make fuzz-messages MESSAGES=1000000 SEED=1
+	PYTHONPATH=tests $(BIN)/python -m support.generated_messages --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))
 
 lint: setup  ## every linter
 	$(BIN)/ruff check
