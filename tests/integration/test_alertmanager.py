@@ -14,7 +14,11 @@ from yarl import URL
 
 from driftline.errors import UnavailableError
 from driftline.notify.notification import Purpose
-from driftline.notify.receivers.alertmanager import ALERTS_PATH, AlertmanagerReceiver
+from driftline.notify.receivers.alertmanager import (
+    ALERTS_PATH,
+    KEEP_ALIVE,
+    AlertmanagerReceiver,
+)
 from driftline.notify.receivers.http import HttpClient
 from support.alert_events import drift_event, health_event, resolved_event
 from support.alertmanager import BUILD_SECONDS, Alertmanager
@@ -49,10 +53,10 @@ class Shop:
             for one in request.json()["alerts"]
         ]
 
-    def receiver(self) -> AlertmanagerReceiver:
+    def receiver(self, keep_alive: timedelta = ALIVE) -> AlertmanagerReceiver:
         client = HttpClient("alertmanager", timeout=timedelta(seconds=30), allow_private=True)
         url = URL(self.alertmanager.url + ALERTS_PATH)
-        return AlertmanagerReceiver(client, url, keep_alive=ALIVE)
+        return AlertmanagerReceiver(client, url, keep_alive=keep_alive)
 
     async def active(self) -> list[str]:
         return [one["labels"].get("alert_id", "") for one in await self.alertmanager.alerts()]
@@ -104,7 +108,7 @@ async def test_an_alert_lives_and_ends_in_a_real_alertmanager(tmp_path: Path) ->
 
         # Its successor has the same labels but for its id, and is an alert of its own.
         successor = "9" * 20
-        await receiver.send(news(drift_event(alert_id=successor)))
+        await shop.receiver(KEEP_ALIVE).send(news(drift_event(alert_id=successor)))
         await until(lambda: ("firing", successor) in shop.told)
         # A late repetition of the end is about the alert that ended.
         await receiver.send(news(resolved_event(), memory=receipt.memory))
