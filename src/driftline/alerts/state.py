@@ -12,6 +12,7 @@ from driftline.alerts.alert import Alert  # noqa: TC001 - read at run time by ms
 from driftline.alerts.deadlines import LAST_TIME
 from driftline.alerts.evidence import Sample  # noqa: TC001 - read at run time by msgspec
 from driftline.alerts.lifecycle import AlertState
+from driftline.alerts.recovery import SETTLING
 from driftline.alerts.ring import LIMIT, Ring, RingState
 from driftline.errors import StateError
 from driftline.model import Alarm, Micros  # noqa: TC001 - read at run time by msgspec
@@ -22,13 +23,16 @@ if TYPE_CHECKING:
 VERSION: Final = 2
 BEFORE_ALL: Final[Micros] = -(1 << 62)
 """The clock of a track to which nothing has come yet."""
+LONGEST_ECHO: Final = 20_000
+"""For at most so many values after its end a detector's late alarm belongs to the alert that
+ended."""
 MOST: Final = 10 * LIMIT
 """No mean or deviation of what a ring takes in comes near it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What is remembered of the alert that recovered last."""
+    """What is remembered of the alert that ended last, if its level is where it should be."""
 
     indicator: str
     reference: Sample
@@ -38,6 +42,20 @@ class Ended:
     """Such an alarm: it becomes news if the level turns out to have settled elsewhere."""
     incarnation: str = ""
     """Of the topic of that alarm's record."""
+
+    @classmethod
+    def of(cls, alert: Alert, reference: Sample, *, echo: bool) -> Ended:
+        """What to remember of an alert that ends at this level.
+
+        `echo` says that its latest alarm is one of the way back.
+        """
+        return cls(
+            indicator=alert.indicator,
+            reference=reference,
+            rows_left=max(SETTLING, min(alert.rows, LONGEST_ECHO)),
+            held=alert.latest if echo else None,
+            incarnation=alert.latest_incarnation,
+        )
 
 
 class TrackState(msgspec.Struct, frozen=True):

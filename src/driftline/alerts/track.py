@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from driftline.alerts.alert import Acknowledgement, Alert, AlertChange
 from driftline.alerts.deadlines import deadline_of, row_due
-from driftline.alerts.evidence import Evidence, Shift
-from driftline.alerts.identity import Fingerprint
 from driftline.alerts.lifecycle import AlertState, Reason
 from driftline.alerts.moved import shift_across
-from driftline.alerts.recovery import SETTLING
+from driftline.alerts.opening import counts, find_news, open_alert, row_of
 from driftline.alerts.ring import BLOCK, Ring
-from driftline.alerts.split import Finding, find_change
 from driftline.alerts.state import BEFORE_ALL, Ended, TrackState, decode_state, encode_state
 from driftline.alerts.telling import tell
 from driftline.alerts.weighing import (
-    begin_test,
-    leads_back,
     lies_beyond,
     present_level,
     refresh,
     settled_elsewhere,
     take_in,
 )
-from driftline.model import Direction, SignalKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from driftline.alerts.alert import Acknowledgement, Alert, AlertChange
     from driftline.alerts.blocks import Blocks, Floats, Ints
+    from driftline.alerts.evidence import Shift
+    from driftline.alerts.split import Finding
     from driftline.config.watches import Watch
     from driftline.model import Alarm, InstanceKey, Micros
-
-LONGEST_ECHO: Final = 20_000
-"""For at most so many values after a recovery a detector's late alarm belongs to the alert that
-ended."""
 
 
 class SignalTrack:
@@ -142,11 +134,11 @@ class SignalTrack:
             return []
         if self._alert is not None:
             return self._hear(self._alert, alarm, incarnation)
-        finding = self._find(alarm)
+        finding = find_news(self._ring, self._series, self._ended, alarm)
         if finding is None:
             self._hold(alarm, incarnation)
             return []
-        if not self._counts(finding.direction):
+        if not counts(self._watch, finding.direction):
             if finding.real:
                 self._ring.mark = finding.boundary
             return []
@@ -279,7 +271,7 @@ class SignalTrack:
         if finding is None:
             return []
         self._ended = replace(ended, held=None)
-        if not self._counts(finding.direction):
+        if not counts(self._watch, finding.direction):
             return []
         return self._open(finding, ended.held, ended.incarnation, at=at, row=row)
 
@@ -291,35 +283,14 @@ class SignalTrack:
             self._ended = replace(self._ended, rows_left=left) if left > 0 else None
 
     def _series_row(self, indicator: str) -> int:
-        return self._series.index(indicator) if indicator in self._series else 0
+        return row_of(self._series, indicator)
 
     # Opening.
-
-    def _find(self, alarm: Alarm) -> Finding | None:
-        """The change that an alarm speaks of; None for the way back of the alert that ended."""
-        finding = find_change(self._ring, self._series_row(alarm.indicator))
-        ended = self._ended
-        if ended is None:
-            return finding
-        same = self._series[finding.row] == ended.indicator
-        if finding.real and not (same and leads_back(finding, ended.reference)):
-            return finding
-        if finding.real:
-            self._ring.mark = finding.boundary
-        return settled_elsewhere(self._ring, self._series_row(ended.indicator), ended.reference)
 
     def _hold(self, alarm: Alarm, incarnation: str) -> None:
         """Keep an alarm that seems to be of the way back, in case the level settles elsewhere."""
         if self._ended is not None and self._ended.held is None:
             self._ended = replace(self._ended, held=alarm, incarnation=incarnation)
-
-    def _counts(self, direction: Direction) -> bool:
-        """Whether a move this way is an alert; any is for a categorical feature."""
-        if direction is Direction.BOTH:
-            return False
-        wanted = self._watch.direction
-        categorical = self._watch.kind is SignalKind.CATEGORICAL
-        return categorical or wanted in (Direction.BOTH, direction)
 
     def _open(
         self,
@@ -330,33 +301,17 @@ class SignalTrack:
         at: Micros,
         row: int | None = None,
     ) -> list[AlertChange]:
-        categorical = self._watch.kind is SignalKind.CATEGORICAL
-        fingerprint = Fingerprint(
-            instance=self._instance.name,
-            signal=self._watch.signal,
-            slice=None,
-            direction=Direction.BOTH if categorical else finding.direction,
-        )
         self._ended = None
-        self._ring.mark = finding.boundary
-        alert = Alert(
-            id=fingerprint.alert_id(alarm.trigger, incarnation),
-            fingerprint=fingerprint.digest,
-            direction=fingerprint.direction,
+        alert = open_alert(
+            self._instance,
+            self._watch,
+            self._ring,
+            finding,
+            alarm,
             indicator=self._series[finding.row],
-            opened=alarm,
             incarnation=incarnation,
-            evidence=Evidence(
-                before=finding.before,
-                after=finding.after,
-                change_at=finding.change_at,
-                direction=finding.direction,
-            ),
-            recovery=begin_test(self._ring, finding),
-            told=finding.after.mean,
             since=self._clock,
         )
-        alert.hear(alarm, incarnation)
         self._alert = alert
         if self._watch.hold:
             return []
@@ -381,7 +336,7 @@ class SignalTrack:
         )
         if finding is not None and lies_beyond(alert, finding):
             ended = self._recover(alarm.trigger.at, row=None, finding=finding)
-            if not self._counts(finding.direction):
+            if not counts(self._watch, finding.direction):
                 return ended
             return ended + self._open(finding, alarm, incarnation, at=alarm.trigger.at)
         news = alert.hear(alarm, incarnation)
@@ -403,24 +358,14 @@ class SignalTrack:
         # The alarm of the way back may have come before the recovery was certain.
         on_the_way = alert.rows - alert.latest_rows <= alert.recovery.back < alert.rows
         self._ring.mark = boundary
-        self._ended = Ended(
-            indicator=alert.indicator,
-            reference=alert.evidence.before,
-            rows_left=max(SETTLING, min(alert.rows, LONGEST_ECHO)),
-            held=alert.latest if on_the_way else None,
-            incarnation=alert.latest_incarnation,
-        )
+        self._ended = Ended.of(alert, alert.evidence.before, echo=on_the_way)
         return self._finish(alert, Reason.RECOVERED, at, row=row)
 
     def _begin_anew(self, alert: Alert, reason: Reason, at: Micros) -> list[AlertChange]:
         """End an alert whose level of now is no drift any more but what later ones compare with."""
         level = self._ring.sample(self._series_row(alert.indicator), self._ring.mark)
         # What the detectors still have to say of the change belongs to the alert that ended.
-        self._ended = Ended(
-            indicator=alert.indicator,
-            reference=level or alert.evidence.after,
-            rows_left=max(SETTLING, min(alert.rows, LONGEST_ECHO)),
-        )
+        self._ended = Ended.of(alert, level or alert.evidence.after, echo=False)
         return self._finish(alert, reason, at)
 
     def _finish(
