@@ -126,7 +126,7 @@ def drift(events: Sequence[Outgoing]) -> list[DriftData]:
 def of(events: Sequence[DriftData], signal: str) -> list[tuple[int, str | None]]:
     """The revisions of a signal's alerts, each with the cause that it names."""
     return [
-        (data.revision, data.cause and data.cause.kind.value)
+        (data.revision, None if data.cause is None else data.cause.kind.value)
         for data in events
         if data.signal == signal
     ]

@@ -19,8 +19,8 @@ from driftline.join import Join
 from driftline.model import Role, SignalKind, to_datetime
 from driftline.monitor.effects import Effects
 from driftline.monitor.head import Head
-from driftline.monitor.silence import Silences
 from driftline.monitor.silence_event import build_silence_event
+from driftline.monitor.silences import Silences
 from driftline.monitor.state import InstanceCheckpoint, Outgoing
 from driftline.monitor.summary import summarise
 from driftline.monitor.trouble import InstanceTrouble
