@@ -30,9 +30,14 @@ class Nursery:
         self._codes: dict[int, int] = {}
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def spawn(self, directory: Path, log: Path, environ: Mapping[str, str]) -> int:
+    def spawn(self, directory: Path, log: Path, environ: Mapping[str, str], *arguments: str) -> int:
         """Start `driftline worker` on a deployment; returns its process id."""
-        asked = {"directory": str(directory), "log": str(log), "environ": dict(environ)}
+        asked = {
+            "directory": str(directory),
+            "log": str(log),
+            "environ": dict(environ),
+            "arguments": arguments,
+        }
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         self._process.stdin.flush()

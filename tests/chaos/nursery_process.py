@@ -1,7 +1,8 @@
 """Forks workers that need not import anything any more: importing takes longer than a round.
 
-Reads `{"directory", "log", "environ"}` by line and answers `{"pid"}`, later `{"pid", "code"}`. A
-worker is a process like any other, that runs `driftline worker` from its command line on.
+Reads `{"directory", "log", "environ", "arguments"}` by line and answers `{"pid"}`, later `{"pid",
+"code"}`. A worker is a process like any other, that runs `driftline worker` from its command line
+on.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def _spawn(asked: dict[str, Any]) -> None:
     os.environ.update(asked["environ"])
     # It read the environment when it was imported.
     importlib.reload(crashpoints)
-    main(["worker", "--deployment", asked["directory"]])
+    main(["worker", *asked["arguments"], "--deployment", asked["directory"]])
 
 
 def _reap() -> None:

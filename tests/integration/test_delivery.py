@@ -227,12 +227,14 @@ async def test_killed_anywhere_each_alert_arrives_and_at_most_one_twice(
         beginnings = {
             f"{number}{what}" for number in numbers for what in (".1 firing", " requested")
         }
-        await worker.live_until(lambda: set(endpoint.told()) == beginnings)
+        await worker.live_until(endpoint, beginnings)
         publish(pipeline, deployment, *(_asking(number, over=True) for number in numbers))
         ends = {f"{number}{what}" for number in numbers for what in (".2 resolved", " closed")}
-        await worker.stop_after(lambda: set(endpoint.told()) == beginnings | ends)
-        # One died with a notification sent, and nobody knowing.
-        assert len(endpoint.told()) == len(beginnings | ends) + 1
+        await worker.stop_after(endpoint, beginnings | ends)
+        assert set(endpoint.told()) == beginnings | ends
+        # One died with a notification sent, and nobody knowing; others may have been sending.
+        repeated = len(endpoint.told()) - len(beginnings | ends)
+        assert 1 <= repeated <= len(NotifyPoint)
         ids = {request.headers["webhook-id"] for request in endpoint.server.requests}
         assert len(ids) == len(beginnings | ends)
         topic = deployment.settings.retrain_topic
@@ -241,8 +243,8 @@ async def test_killed_anywhere_each_alert_arrives_and_at_most_one_twice(
             f"{number:020x}.retrain.{end}" for number in numbers for end in ("requested", "closed")
         }
         assert set(published) == wanted
-        # The one that died between publishing a request and remembering that.
-        assert len(published) == len(wanted) + 1
+        # One died between publishing a request and remembering that; others may have.
+        assert 1 <= len(published) - len(wanted) <= len(NotifyPoint)
 
 
 class Deaths:
@@ -265,29 +267,37 @@ class Deaths:
         publish(self._pipeline, self._deployment, event)
         await self._ended(-signal.SIGKILL)
 
-    async def live_until(self, condition: Callable[[], bool]) -> None:
-        """A worker goes on, until this has come."""
+    async def live_until(self, target: Target, told: set[str]) -> None:
+        """A worker goes on, until this has been told."""
         self._spawn({})
-        await self._until(condition)
+        await self._told(target, told)
 
-    async def stop_after(self, condition: Callable[[], bool]) -> None:
-        """It is asked to end once this has come."""
-        await self._until(condition)
+    async def stop_after(self, target: Target, told: set[str]) -> None:
+        """It is asked to end once this has been told."""
+        await self._told(target, told)
         os.kill(self._pid, signal.SIGTERM)
         await self._ended(0)
 
     def _spawn(self, environ: dict[str, str]) -> None:
-        self._pid = self._nursery.spawn(self._pipeline.directory, self._log, environ)
+        self._pid = self._nursery.spawn(
+            self._pipeline.directory, self._log, environ, "--role", "notify"
+        )
 
     async def _ended(self, code: int) -> None:
         await self._until(lambda: self._nursery.exit_code(self._pid) is not None)
         assert self._nursery.exit_code(self._pid) == code, self._tail()
 
-    async def _until(self, condition: Callable[[], bool]) -> None:
+    async def _told(self, target: Target, told: set[str]) -> None:
+        await self._until(lambda: set(target.told()) >= told, lambda: sorted(target.told()))
+
+    async def _until(
+        self, condition: Callable[[], bool], otherwise: Callable[[], object] = lambda: ""
+    ) -> None:
         try:
             await until(condition, seconds=PATIENCE_SECONDS)
         except TimeoutError:
-            raise AssertionError(self._tail()) from None
+            found = f"{otherwise()}\n{self._tail()}"
+            raise AssertionError(found) from None
 
     def _tail(self) -> str:
         return "\n".join(self._log.read_text("utf-8").splitlines()[-20:])
