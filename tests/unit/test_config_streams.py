@@ -69,6 +69,24 @@ def test_a_stream_is_complete_in_code() -> None:
     assert Stream.from_json(json.loads(json.dumps(built.to_json()))) == built
 
 
+def test_a_watch_says_how_long_its_alerts_wait_and_last() -> None:
+    """It stays so in what is stored; a declaration stored without these has their defaults."""
+    spec = stream_spec(
+        watch={"error": {"detector": "adwin", "hold": "2h", "expire_after": "7d", "retrain": True}}
+    )
+    built = Stream.build("churn", spec, {"adwin": ADWIN})
+    (watch,) = built.watches
+    assert (watch.hold, watch.expire_after) == (timedelta(hours=2), timedelta(days=7))
+    assert watch.retrain is True
+    written = json.loads(json.dumps(built.to_json()))
+    assert Stream.from_json(written) == built
+    for key in ("hold", "expire_after", "retrain"):
+        del written["watches"][0][key]
+    (former,) = Stream.from_json(written).watches
+    assert (former.hold, former.expire_after) == (timedelta(0), timedelta(days=90))
+    assert former.retrain is False
+
+
 def test_what_is_not_declared_has_these_defaults() -> None:
     """The defaults are part of the promise: what they come to is stored with the stream."""
     spec = stream_spec()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
 import random
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pytest
+from rich.console import Console
 from structlog.testing import capture_logs
 
 from driftline.agents.gauges import Gauges
@@ -17,6 +19,10 @@ from driftline.agents.loading import load_partition
 from driftline.agents.partition import PartitionWork
 from driftline.alerts.lifecycle import AlertState, Reason
 from driftline.app.alert_commands import build_accept, build_acknowledge
+from driftline.app.status.report import StatusReport
+from driftline.app.status.streams import InstanceView, StoredStream
+from driftline.app.status.streams import build_stream as build_stream_status
+from driftline.cli.status_text import status_page
 from driftline.config.profiles import DETECTOR_SPEC, Profile
 from driftline.eventlog.codec import decode, encode
 from driftline.metrics import Metrics
@@ -25,6 +31,7 @@ from driftline.monitor.summary import read_summary
 from driftline.monitor.versions import VersionShares
 from driftline.store.memory import MemoryStore
 from driftline.transport.batches import SourceBatch
+from driftline.windows import head as window_head
 from support.drift_data import read_drift
 from support.memory_producer import MemoryProducer
 from support.monitor_log import (
@@ -307,6 +314,42 @@ def test_a_warning_is_pending_and_never_fires() -> None:
             seen.add(watched.state)
             assert watched.track.alert is None
     assert seen == {AlertState.INACTIVE, AlertState.PENDING}
+
+
+def test_status_shows_what_is_pending_and_who_took_on_what_fires() -> None:
+    """On the page, and as values with the alert's id."""
+    log, monitor, alert, stream = firing()
+    monitor.apply(len(log.messages), build_acknowledge(alert, by="ann", at=START), {})
+    waiting, _ = apply(logged(HELD, scores((1_000, 0.3), (100, 0.6))), HELD)
+    pages = []
+    for name, one in (("firing", monitor), ("pending", waiting)):
+        view = InstanceView(
+            only(one).key,
+            0,
+            read_summary(only(one).checkpoint(999).fields["summary"]),
+            window_head.decode(only(one)._windows.snapshot()),
+        )
+        state = one.stream_state(stream.name)
+        stored = StoredStream(
+            name=stream.name,
+            declared=True,
+            views=[view],
+            states=[state],
+            suspended={},
+            owners={},
+            log_read=True,
+        )
+        status = build_stream_status(stored)
+        (found,) = getattr(status, name)
+        assert found.alert_id is not None
+        report = StatusReport("test", "0" * 12, None, (), (), (), (status,))
+        console = Console(width=160, file=io.StringIO())
+        console.print(status_page(report, detailed=False))
+        assert isinstance(console.file, io.StringIO)
+        pages.append(console.file.getvalue())
+    assert "FIRING warning: churn/score, taken on by ann" in pages[0]
+    assert "pending warning: churn/score, drift since 2020-01-01" in pages[1]
+    assert "1 pending" in pages[1]
 
 
 # -- versions --
