@@ -63,7 +63,7 @@ class RetrainRequests:
         self._clock = clock
 
     async def on_alert(self, alert: DriftData, *, new: bool) -> RetrainEnvelope | None:
-        """What was asked for because of a revision; nothing for one that was read before.
+        """What was asked for because of a revision; nothing for one whose jobs are written.
 
         An instance has one open request at a time, and none for a while after the last one.
         """
@@ -72,19 +72,22 @@ class RetrainRequests:
         kept = await self._kept(alert.instance)
         ours = kept is not None and kept.request.alert_id == alert.alert_id
         if kept is not None and ours:
-            return await self._go_on(kept, alert)
+            return await self._go_on(kept, alert, new=new)
         if alert.status is Status.FIRING and alert.retrain is not None and new:
             return await self._ask(kept, alert, alert.retrain)
         return None
 
-    async def _go_on(self, kept: _Kept, alert: DriftData) -> RetrainEnvelope | None:
-        """The end of the alert that asked, or a publication that may not have happened."""
+    async def _go_on(self, kept: _Kept, alert: DriftData, *, new: bool) -> RetrainEnvelope | None:
+        """The end of the alert that asked, or a publication that may not have happened.
+
+        What was published is handed out again where the revision's jobs may not be written.
+        """
         request = kept.request
         if alert.status is Status.RESOLVED and request.closed_at is None:
             closed_at = to_datetime(self._clock())
             request = request.model_copy(update={"closed_at": closed_at, "ended": alert.reason})
         elif kept.published:
-            return None
+            return envelope_of(request) if new else None
         return await self._publish(request)
 
     async def _ask(

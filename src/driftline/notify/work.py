@@ -239,6 +239,13 @@ class ReceiverWork:
         now = self._now()
         self._backoff.succeeded(due.group)
         self._waits.retry_at.pop(due.group, None)
+        log.info(
+            "notification_delivered",
+            receiver=self._name,
+            notification=sent_id,
+            purpose=due.purpose.value,
+            alerts=_names(due.alerts),
+        )
         record = outcomes.delivered(book, due, receipt, now)
         await self._record(book, record, due.alerts, Outcome.DELIVERED, due=due, sent_id=sent_id)
         for one in due.alerts:
