@@ -19,6 +19,8 @@ from driftline.eventlog.messages import Rows
 from driftline.model import SECOND, InstanceKey, Role, SourcePartition, iso, to_datetime
 from driftline.monitor.silence import RoleSilence
 from driftline.monitor.usual import HOUR, HOURS, MINUTE, Usual
+from driftline.recorded.timeline import build_timeline
+from driftline.replay import Replay
 from support.monitor_log import (
     LABELS,
     PREDICTIONS,
@@ -34,6 +36,7 @@ from support.monitor_runs import build_monitor, each, run_stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -315,3 +318,25 @@ def test_every_offset_of_a_log_may_be_its_last() -> None:
     every = each(len(log), 1)
     run = asyncio.run(run_stored(build_deployment(QUIET), log, checkpoints=every, crashes=every))
     assert list(run.events.values()) == apply(QUIET, log)
+
+
+def test_the_end_of_a_recording_is_no_silence(tmp_path: Path) -> None:
+    """Of files that are replayed one may end long before the other, or never have been there."""
+    stream = build_stream(**declared(predictions="10m", labels="10m"))
+    said, known = tmp_path / "said.jsonl", tmp_path / "known.jsonl"
+    at = [START + n * SECOND for n in range(60)]
+    said.write_bytes(b"\n".join(one.value or b"" for one in predictions(at)))
+    labels = records({"id": f"p{n}", "at": iso(one + HOUR), "truth": 1} for n, one in enumerate(at))
+    known.write_bytes(b"\n".join(one.value or b"" for one in labels))
+    both = {Role.PREDICTIONS: said.name, Role.LABELS: known.name}
+    runs = (
+        (Replay(stream, both), build_timeline(stream, said, known)),
+        (Replay(stream, {Role.PREDICTIONS: said.name}), build_timeline(stream, said, None)),
+    )
+    heard = [
+        [event for effects in replay.run(timeline) for event in effects.events]
+        for replay, timeline in runs
+    ]
+    # Labels were awaited for an hour; the predictions' file was at its end by then.
+    assert [one.signal for one in told(heard[0])] == ["labels", "labels"]
+    assert heard[1] == []

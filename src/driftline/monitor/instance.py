@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -269,16 +270,21 @@ class Instance:
             if isinstance(one, Series):
                 self._windows.add(signal, one.values, one.times)
 
-    def on_time(self, watermark: Micros, seen_at: Micros | None) -> Effects:
+    def on_time(
+        self,
+        watermark: Micros,
+        seen_at: Micros | None,
+        ended: Mapping[Role, Micros] = MappingProxyType({}),
+    ) -> Effects:
         """Event time has come this far: let expire what is due, close windows.
 
-        `seen_at` is the clock of the reader that reported it.
+        `seen_at` is the clock of the reader that reported it; `ended` as of `Silences`.
         """
         effects = Effects()
         self._watchers.on_time(watermark, self._publisher(effects, seen_at))
         self._join.on_time(watermark - self._lateness)
         self._windows.advance(watermark)
-        silences = self._silences.on_time(watermark - self._lateness)
+        silences = self._silences.on_time(watermark - self._lateness, ended)
         self._tell_silences(silences, seen_at, effects)
         self._tell_causes(watermark, seen_at, effects)
         self.pending_rows += 1

@@ -52,9 +52,16 @@ class Silences:
                 silence.begin(rows)
         return changes
 
-    def on_time(self, now: Micros) -> list[SilenceChange]:
-        """Every row up to `now` has come; the alerts that follow."""
-        return [change for one in self._roles.values() for change in one.on_time(now)]
+    def on_time(self, now: Micros, ended: Mapping[Role, Micros]) -> list[SilenceChange]:
+        """Every row up to `now` has come; the alerts that follow.
+
+        Of a role whose recording has `ended`, nothing is to be expected after that time.
+        """
+        return [
+            change
+            for role, one in self._roles.items()
+            for change in one.on_time(min(now, ended.get(role, now)))
+        ]
 
     def accept(self, alert_id: str, at: Micros) -> SilenceChange | None:
         """A person says that this silence is no news; None if no such alert lives."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from driftline.clocks import StreamClock
+from driftline.clocks import BEFORE_ALL, StreamClock
 from driftline.model import InstanceKey, Role
 from driftline.monitor.books import Books
 from driftline.monitor.effects import Effects
@@ -33,6 +33,10 @@ class StreamMonitor:
         self.clock = StreamClock(_roles(stream))
         self.books = Books()
         self.trouble = StreamTrouble()
+        self._newest: dict[Role, Micros] = {}
+        self._ended: dict[Role, Micros] = {}
+        """Of roles whose recording has come to its end, its newest event time. Not stored: a replay
+        is not gone on with."""
         self.refused = 0
         self.suspended_rows = 0
         self.forgotten_rows = 0
@@ -77,6 +81,10 @@ class StreamMonitor:
         """A reader has come so far: book it, let time go on, see what is wrong with the data."""
         effects = Effects()
         records, refused = self.books.on_progress(progress, passage)
+        before = self._newest.get(passage.role, BEFORE_ALL)
+        self._newest[passage.role] = max(before, passage.newest or BEFORE_ALL)
+        if progress.ended:
+            self._ended[passage.role] = self._newest[passage.role]
         if self.clock.on_progress(progress, passage):
             effects.add(self.on_time(offset, progress.seen_at))
         newest = self.clock.newest
@@ -96,7 +104,7 @@ class StreamMonitor:
             return effects
         for instance in self.instances.values():
             if instance.deadline <= watermark and not is_past(instance, offset):
-                effects.add(instance.on_time(watermark, seen_at))
+                effects.add(instance.on_time(watermark, seen_at, self._ended))
         self.find_deadline()
         return effects
 
