@@ -10,7 +10,7 @@ import subprocess
 import sys
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
@@ -65,14 +65,17 @@ class Driftline:
         """The JSON lines that a command writes."""
         return [json.loads(line) for line in self.run(*arguments, "--json").out.splitlines()]
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command that goes on until it is told to stop, in a process of its own."""
+    def start(self, *arguments: str, output: IO[str] | None = None) -> subprocess.Popen[str]:
+        """Start a command that goes on until it is told to stop, in a process of its own.
+
+        Without an `output` its pipes have to be read before they are full: it would stand still.
+        """
         begin = "from driftline.cli.main import main; main()"
         return subprocess.Popen(
             [sys.executable, "-c", begin, *self._with_directory(arguments)],
             env=os.environ | self.addresses,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=output or subprocess.PIPE,
+            stderr=output or subprocess.PIPE,
             text=True,
         )
 
