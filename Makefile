@@ -39,6 +39,11 @@ chaos: setup  ## kill things while data comes: make chaos ROUNDS=200 SEED=7 KIND
 	  --kind "$(KIND)" $(if $(ROUND),--round $(ROUND)) $(if $(JOBS),--jobs $(JOBS)) \
 	  $(if $(KAFKA),--kafka $(KAFKA)) $(CHAOS)
 
+MINUTES ?= 30
+soak: setup  ## half load, a fault a minute, memory watched: make soak MINUTES=30
+	PYTHONPATH=tests $(BIN)/python -m chaos.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(RATE),--rate $(RATE)) $(if $(KAFKA),--kafka $(KAFKA))
+
 BLOBS ?= 100000
 fuzz: setup  ## mutated detector state: make fuzz BLOBS=100000 SEED=1
 	$(BIN)/python scripts/fuzz_state.py --blobs $(BLOBS) $(if $(SEED),--seed $(SEED))

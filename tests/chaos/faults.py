@@ -24,6 +24,7 @@ from driftline.crashpoints import RECORD_VARIABLE, VARIABLE, CrashPoint
 from driftline.transport.address import KafkaAddress
 from driftline.transport.batches import TopicPartition as Place
 from driftline.transport.topics import TopicAdmin
+from support.pipeline import stream_states
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -158,7 +159,7 @@ async def same_identity(one: Round) -> None:
 
 async def _partitions_of(one: Round, worker: Supervised) -> list[int]:
     """The events partitions that a worker owns."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 90
     while True:
         async with one.pipeline.store() as store:
             for facts in (await store.list_workers()).values():
@@ -285,7 +286,7 @@ async def redis_emptied_and_restored(one: Round) -> None:
     copy = await _copy_redis(one)
     async with redis.asyncio.Redis.from_url(one.servers.redis.url) as client:
         await client.flushall()
-    await worker.wait_said("state_lost", seconds=30)
+    await worker.wait_said("state_lost", seconds=90)
     await asyncio.to_thread(one.servers.redis.kill)
     await asyncio.to_thread(shutil.copy, copy, one.servers.redis_directory / AOF)
     await _start_redis(one)
@@ -299,7 +300,7 @@ async def redis_emptied(one: Round) -> None:
     await _committed(one)
     async with redis.asyncio.Redis.from_url(one.servers.redis.url) as client:
         await client.flushall()
-    await worker.wait_said("state_lost", seconds=30)
+    await worker.wait_said("state_lost", seconds=90)
     await worker.wait_said("worker_started", 2)
     since = {}
     for line in worker.log.read_text("utf-8").splitlines():
@@ -350,7 +351,7 @@ async def _committed(one: Round) -> None:
     partitions = [
         Place(topic, number) for number in range(one.deployment.settings.topics.events_partitions)
     ]
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 90
     while True:
         committed = await admin.committed(group, partitions)
         if all(committed.get(tp) for tp in partitions):
@@ -441,7 +442,7 @@ async def partition_added(one: Round) -> None:
     await one.start_worker()
     await one.feed(4)
     topic = one.scenario.topic("fleet", "predictions")
-    one.admin.create_partitions([NewPartitions(topic, 3)])[topic].result(timeout=20)
+    one.admin.create_partitions([NewPartitions(topic, 3)])[topic].result(timeout=60)
     await one.wait(0.5, 1.0)
     one.move("fleet", "predictions", 2)
     await one.feed()
@@ -454,19 +455,44 @@ async def topic_made_anew(one: Round) -> None:
     await one.drained()
     topic = one.scenario.topic("loans", "labels")
     kept = read_topic(one.servers.kafka.bootstrap, topic)
-    one.admin.delete_topics([topic])[topic].result(timeout=20)
+    lives = await _lives(one, topic)
+    one.admin.delete_topics([topic])[topic].result(timeout=60)
     await one.wait(0.2, 1.0)
     made = one.admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
-    made[topic].result(timeout=20)
+    made[topic].result(timeout=60)
     begun = time.monotonic()
     await one.feed()
     await worker.wait_said("topic_made_anew")
     one.notes["noticed_seconds"] = round(time.monotonic() - begun, 1)
-    # The books of the old life reach as far: they are no sign that the new one is applied.
-    await asyncio.sleep(1.5)
+    await _read_in_another_life(one, topic, lives)
     await one.drained()
     later = read_topic(one.servers.kafka.bootstrap, topic)
     one.expected = Expectation(sources={topic: [*kept, *later]})
+
+
+async def _lives(one: Round, topic: str) -> dict[int, tuple[str, int]]:
+    """Per events partition the life of a topic's only partition, and how far it was read."""
+    found = {}
+    async with one.pipeline.store() as store:
+        for partition in range(one.deployment.settings.topics.events_partitions):
+            states = await stream_states(store, partition)
+            books = states["loans"].books.sources["labels"][f"{topic}/0"]
+            found[partition] = (books.incarnation, books.next_offset)
+    return found
+
+
+async def _read_in_another_life(
+    one: Round, topic: str, before: Mapping[int, tuple[str, int]]
+) -> None:
+    """The books of the old life reach as far: they are no sign that the new one is applied."""
+    (end,) = one.pipeline.ends(topic).values()
+    deadline = time.monotonic() + 90
+    while True:
+        now = await _lives(one, topic)
+        if all(now[at][0] != before[at][0] and now[at][1] >= end for at in before):
+            return
+        assert time.monotonic() < deadline, f"the new life is read up to {now}, of {end}"
+        await asyncio.sleep(0.1)
 
 
 async def retention_overtakes(one: Round) -> None:
@@ -481,7 +507,7 @@ async def retention_overtakes(one: Round) -> None:
     cut = kept[-1].offset + 1 + one.rng.randint(50, 150)
     asked = one.admin.delete_records([TopicPartition(topic, 0, cut)])
     for future in asked.values():
-        future.result(timeout=20)
+        future.result(timeout=60)
     again = await one.start_worker()
     await one.feed()
     await one.drained()
@@ -530,10 +556,10 @@ async def offsets_moved_forward(one: Round) -> None:
 
 async def _move(one: Round, group: str, to: TopicPartition) -> None:
     """Alter a group's committed offset, which the broker allows once the group is empty."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         asked = one.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, [to])])
-        done = await asyncio.to_thread(asked[group].result, 20)
+        done = await asyncio.to_thread(asked[group].result, 60)
         error = done.topic_partitions[0].error
         if error is None:
             return
@@ -551,7 +577,7 @@ async def aborted_transactions(one: Round) -> None:
             "transactional.id": f"{one.scenario.name}.transactions",
         }
     )
-    await asyncio.to_thread(producer.init_transactions, 20)
+    await asyncio.to_thread(producer.init_transactions, 60)
     feeding = asyncio.create_task(one.feed())
     for number in range(4):
         producer.begin_transaction()
@@ -559,14 +585,14 @@ async def aborted_transactions(one: Round) -> None:
             record = one.rng.choice(one.scenario.chunks[0])[1]
             producer.produce(topic, record.value, partition=row % 2)
         end = producer.abort_transaction if number % 2 else producer.commit_transaction
-        await asyncio.to_thread(end, 20)
+        await asyncio.to_thread(end, 60)
         await one.wait(0.0, 0.4)
     await feeding
     await one.drained()
     # A marker at the very end is passed too: the books reach the end of the topic.
 
 
-async def _until(happened: Callable[[], bool], otherwise: str, seconds: float = 40) -> None:
+async def _until(happened: Callable[[], bool], otherwise: str, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, otherwise

@@ -41,7 +41,7 @@ class Nursery:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         self._process.stdin.flush()
-        return self._born.get(timeout=60)
+        return self._born.get(timeout=90)
 
     def exit_code(self, pid: int) -> int | None:
         """What a worker ended with; None while it runs."""

@@ -21,19 +21,20 @@ from driftline.eventlog.codec import decode
 from driftline.intake import SourceRange, TopicReader
 from driftline.model import Role, SourcePartition
 from driftline.monitor.partition import PartitionMonitor
+from support.verifier import compare_instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.config.deployment import Deployment, Stream
     from driftline.model import Alarm, InstanceKey
-    from driftline.monitor.state import InstanceCheckpoint, Outgoing
+    from driftline.monitor.state import Outgoing
     from driftline.store.protocol import Store
     from support.pipeline import Pipeline
 
 SHOWN_ONLY: Final = frozenset({"summary"})
 """What is stored for people to read, and is no part of the state."""
-READ_SECONDS: Final = 30.0
+READ_SECONDS: Final = 90.0
 ORDERED: Final = "loans"
 """The stream whose sources have one partition each."""
 
@@ -108,7 +109,7 @@ def read_topic(kafka: str, topic: str) -> list[Read]:
     )
     found: list[Read] = []
     try:
-        partitions = list(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+        partitions = list(consumer.list_topics(topic, timeout=60).topics[topic].partitions)
         consumer.assign([TopicPartition(topic, one, OFFSET_BEGINNING) for one in partitions])
         unread = set(partitions)
         deadline = time.monotonic() + READ_SECONDS
@@ -161,7 +162,7 @@ async def _verify_partition(
     step = monitor.checkpoint()
     assert stored.blob == step.partition.blob, f"books and clocks of partition {partition} differ"
     for checkpoint in step.instances:
-        await _verify_instance(store, checkpoint)
+        await compare_instance(store, checkpoint, leave_out=SHOWN_ONLY)
     _verify_rest(monitor, [one for one in log if one.offset >= stored.offset])
 
 
@@ -189,24 +190,6 @@ def _new_monitor(deployment: Deployment, partition: int) -> PartitionMonitor:
         deployment=deployment.settings.name,
         digest=deployment.digest,
     )
-
-
-async def _verify_instance(store: Store, ours: InstanceCheckpoint) -> None:
-    key = ours.instance
-    stored = await store.load_instance(key)
-    assert stored is not None, f"nothing is stored of {key.name}"
-    assert stored.outbox == (), f"{len(stored.outbox)} alerts of {key.name} were not published"
-    _compare(f"{key.name}: fields", ours.fields, stored.fields)
-    names = await store.window_names(key)
-    _compare(f"{key.name}: windows", ours.windows, await store.load_windows(key, names))
-    entries = await store.fetch_entries({key: list(ours.entries)})
-    _compare(f"{key.name}: entries", ours.entries, entries[key])
-
-
-def _compare(what: str, ours: Mapping[str, bytes], stored: Mapping[str, bytes]) -> None:
-    names = (ours.keys() | stored.keys()) - SHOWN_ONLY
-    differ = sorted(name for name in names if ours.get(name) != stored.get(name))
-    assert not differ, f"{what}: {len(differ)} of {len(names)} differ, such as {differ[:5]}"
 
 
 def _verify_alerts(

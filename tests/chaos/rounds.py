@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from chaos.oracle import Expectation, verify
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PAUSE_SECONDS: Final = 0.15
 """Between two portions."""
-PATIENCE_SECONDS: Final = 90.0
+PATIENCE_SECONDS: Final = 120.0
 
 
 @dataclass
@@ -161,7 +161,7 @@ class Round:
             try:
                 async with asyncio.timeout(left):
                     await self.pipeline.drained(self.deployment)
-            except (TimeoutError, AssertionError, UnavailableError) as error:
+            except (TimeoutError, AssertionError, UnavailableError, KafkaException) as error:
                 missing = error
             else:
                 return
@@ -222,4 +222,4 @@ def _make_topics(bootstrap: str, partitions: Mapping[str, int]) -> None:
         for name, count in partitions.items()
     ]
     for made in admin.create_topics(wanted).values():
-        made.result(timeout=20)
+        made.result(timeout=60)

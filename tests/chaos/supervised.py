@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from chaos.nursery import Nursery
 
 RESTART_SECONDS: Final = 0.2
-STOP_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 45.0
 """After so long a worker that was asked to stop has to be gone."""
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 90.0
 
 
 class Supervised:
