@@ -203,6 +203,7 @@ async def test_a_story_is_told_to_everybody_as_declared_and_nothing_else(
         assert slack.times == [_from(at[0] + 2), _from(at[2] + 2)]
 
 
+@pytest.mark.timeout(600)
 async def test_killed_anywhere_each_alert_arrives_and_at_most_one_twice(
     pipeline: Pipeline, make_topic: Callable[..., str], nursery: Nursery, tmp_path: Path
 ) -> None:

@@ -42,6 +42,8 @@ LONGEST_SENDING: Final = timedelta(seconds=150)
 """Receivers have time-outs of their own, of two minutes at most; behind them all is this one."""
 LOOK_AGAIN: Final[Micros] = 15 * SECOND
 """When a silenced alert is looked at again at the latest: a silence may be ended early."""
+MOST_LOGGED: Final = 10
+"""Alerts that a line of the log names; the delivery log names them all."""
 FAILING_AFTER: Final[Micros] = 600 * SECOND
 """A receiver at which something has not arrived for so long is failing: that is worth an alert."""
 
@@ -244,7 +246,8 @@ class ReceiverWork:
             receiver=self._name,
             notification=sent_id,
             purpose=due.purpose.value,
-            alerts=_names(due.alerts),
+            alerts=_names(due.alerts)[:MOST_LOGGED],
+            count=len(due.alerts),
         )
         record = outcomes.delivered(book, due, receipt, now)
         await self._record(book, record, due.alerts, Outcome.DELIVERED, due=due, sent_id=sent_id)
@@ -334,7 +337,8 @@ class ReceiverWork:
             receiver=self._name,
             outcome=outcome.value,
             purpose=due.purpose.value,
-            alerts=_names(alerts),
+            alerts=_names(alerts)[:MOST_LOGGED],
+            count=len(alerts),
             reason=reason,
         )
         record = outcomes.given_up(book, due.purpose, alerts, self._now())
