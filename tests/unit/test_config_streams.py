@@ -83,7 +83,7 @@ def test_a_watch_says_how_long_its_alerts_wait_and_last() -> None:
     for key in ("hold", "expire_after", "retrain"):
         del written["watches"][0][key]
     (former,) = Stream.from_json(written).watches
-    assert (former.hold, former.expire_after) == (timedelta(0), timedelta(days=90))
+    assert (former.hold, former.expire_after) == (timedelta(0), timedelta(days=365))
     assert former.retrain is False
 
 

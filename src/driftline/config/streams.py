@@ -30,7 +30,7 @@ MAX_FEATURES: Final = 1_000
 MAX_WINDOWS: Final = 8
 MAX_OPEN_ENDED: Final = 20_000
 """How many windows of one size may be kept."""
-EXPIRE_AFTER: Final = timedelta(days=90)
+EXPIRE_AFTER: Final = timedelta(days=365)
 """For so long an alert fires at most, unless its watch says otherwise."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
