@@ -131,6 +131,4 @@ class RetrainRequests:
             return None
 
     async def _keep(self, kept: _Kept) -> None:
-        await self._client.one(
-            "HSET", self._key, kept.request.instance, kept.model_dump_json(exclude_none=True)
-        )
+        await self._client.one("HSET", self._key, kept.request.instance, kept.model_dump_json())
