@@ -129,7 +129,7 @@ async def held(url: str, stream: Stream, rows: Sequence[Mapping[str, Any]]) -> H
 async def measure(url: str) -> dict[str, Held]:
     """The table's rows."""
     labels = {"topic": "labels", "id": "id", "label": "truth", "horizon": "365d"}
-    rows = predictions(40_000)
+    rows = predictions(20_000)
     waiting = await held(url, build_stream(labels=labels), rows)
     plain = await held(url, build_stream(), rows)
     eight = {f"feature.x{number}": {"detector": "adwin"} for number in range(8)}
@@ -139,12 +139,12 @@ async def measure(url: str) -> dict[str, Held]:
     one = await held(url, split, predictions(1))
     young = await held(url, split, predictions(1_000, models=1_000))
     few = await held(url, split, predictions(2_000, models=1))
-    grown = await held(url, split, predictions(200_000, models=100))
+    grown = await held(url, split, predictions(40_000, models=20))
     return {
         "a prediction that waits for its label": waiting.per(plain, len(rows)),
-        "a signal, numeric, ADWIN, 40,000 values": signals.per(plain, 8),
+        "a signal, numeric, ADWIN, 20,000 values": signals.per(plain, 8),
         "an instance with 1 row (1 signal)": young.per(one, 999),
-        "an instance with 2,000 rows (1 signal)": grown.per(few, 99),
+        "an instance with 2,000 rows (1 signal)": grown.per(few, 19),
     }
 
 

@@ -107,11 +107,23 @@ class Round:
         return directory
 
     async def stop_workers(self) -> None:
-        """Stop all of them cleanly."""
+        """Stop all of them cleanly.
+
+        One that ends with an error then would be started again: what it has stored, and not yet
+        published, is for whoever comes next.
+        """
+        if not await self._stop_all():
+            last = await self.start_worker()
+            count = self.deployment.settings.topics.events_partitions
+            await last.wait_said("partition_taken", count)
+            code = await last.stop()
+            assert code == 0, f"asked to stop, it ended with {code}:\n{last.tail()}"
+
+    async def _stop_all(self) -> bool:
+        """Whether all have ended with 0."""
         asked = [one for one in self.workers if one.running]
-        for one, code in zip(
-            asked, await asyncio.gather(*(one.stop() for one in asked)), strict=True
-        ):
+        codes = await asyncio.gather(*(one.stop() for one in asked))
+        for one, code in zip(asked, codes, strict=True):
             # One that was overtaken just then says so, and ends with 1, or on its last steps of the
             # signal; one that had just been started again had no ear for signals yet.
             overtaken = "another worker has gone on" in one.tail() and code == 1
@@ -119,6 +131,7 @@ class Round:
             restarted = code == -signal.SIGTERM and len(one.exits) > 1
             left = code == 0 or overtaken or leaving or restarted
             assert left, f"asked to stop, it ended with {code}:\n{one.tail()}"
+        return not any(codes)
 
     # -- data
 
