@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from driftline.errors import UnavailableError
 from driftline.web import sse
 from driftline.web.entries import Filter
 from driftline.web.feed import MOST_LISTENERS
@@ -184,6 +185,18 @@ async def test_a_revoked_token_ends_its_streams_with_the_next_heartbeat() -> Non
         await until(lambda: client.reader.comments.count("heartbeat") >= 1)
         del api.tokens.known[Scope.READ]
         await until(lambda: client.ended)
+
+
+async def test_a_redis_that_is_away_ends_no_stream() -> None:
+    """Alerts come from Kafka; whether the token still holds is asked again later."""
+    api = Api(heartbeat_seconds=0.05)
+    async with stream(api) as client:
+        await until(lambda: bool(client.reader.comments))
+        api.tokens.failing = UnavailableError("redis is away")
+        await until(lambda: client.reader.comments.count("heartbeat") >= 3)
+        api.publish(alert(1))
+        await until(lambda: len(client.reader.events) == 1)
+        assert not client.ended
 
 
 async def test_the_end_of_the_process_ends_all_streams() -> None:
