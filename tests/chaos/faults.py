@@ -151,10 +151,12 @@ async def same_identity(one: Round) -> None:
     victim.kill()
     await one.feed(2, pause=0)
     await _moved(one, {partition: before[partition] for partition in theirs}, any_of_them=True)
-    one.notes["restart_first_event_seconds"] = round(time.monotonic() - begun, 2)
+    seconds = one.notes["restart_first_event_seconds"] = round(time.monotonic() - begun, 2)
     await one.drained()
     one.notes["restart_all_seconds"] = round(time.monotonic() - begun, 2)
-    assert other.said("partition_taken") == taken, f"it was rebalanced:\n{other.tail()}"
+    rebalanced = one.notes["rebalanced"] = int(other.said("partition_taken") > taken)
+    # The last heartbeat may be two of the session's six seconds old when it dies.
+    assert seconds > 4 or not rebalanced, f"it was rebalanced:\n{other.tail()}"
 
 
 async def _partitions_of(one: Round, worker: Supervised) -> list[int]:
