@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 from confluent_kafka.admin import AdminClient, NewTopic
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from driftline.errors import UnavailableError
 from support.kafka_broker import NEWEST, ExternalKafka, KafkaBroker
@@ -37,8 +37,15 @@ EXTERNAL = "external"
 _serial = itertools.count()
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
-settings.register_profile("driftline", deadline=None, print_blob=True)
-settings.load_profile("driftline")
+settings.register_profile(
+    "driftline",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+# CI tries the same examples each time: what it refuses is the change, and no new luck.
+settings.register_profile("ci", settings.get_profile("driftline"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "driftline")
 
 
 def kafka_versions() -> list[str]:

@@ -393,7 +393,10 @@ def test_whatever_happens_an_alert_moves_as_the_table_says(
                 told = subject.extend({"": values[row:end]}, times(end)[row:])
                 row = end
             case "alarm":
-                told = subject.on_alarm(alarm(row - 1))
+                # Of a record of its own: what people and versions do comes between records.
+                told = subject.extend({"": values[row : row + 1]}, times(row + 1)[row:])
+                row += 1
+                told += subject.on_alarm(alarm(row - 1))
             case "time":
                 told = subject.on_time(moment(row + size))
             case "acknowledge":
