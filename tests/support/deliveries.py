@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from driftline.alerts.alert import Status
 from driftline.config.alerting import AlertingSpec
+from driftline.errors import UnavailableError
 from driftline.metrics import Metrics
 from driftline.model import SECOND, Micros
 from driftline.notify.assigning import Assigner
@@ -109,9 +110,17 @@ class Fate:
     """Writes down what is heard of receivers."""
 
     heard: list[str] = field(default_factory=list)
+    away: bool = False
+    """Whether nobody can be told now."""
+
+    def on_taken(self, receiver: str) -> None:
+        del receiver
 
     async def on_given_up(self, receiver: str, outcome: Outcome, reason: str) -> None:
         del reason
+        if self.away:
+            msg = "scripted: kafka is away"
+            raise UnavailableError(msg)
         self.heard.append(f"{receiver} {outcome.value}")
 
     async def on_failing(self, receiver: str, reason: str) -> None:
@@ -149,7 +158,7 @@ class Scene:
 
     def __init__(self, client: Client, alerting: AlertingSpec, seed: int) -> None:
         self.now = BEGIN
-        deployment = f"scene-{next(_serial)}"
+        self.deployment = deployment = f"scene-{next(_serial)}"
         self.jobs = Jobs(client, deployment)
         self.deliveries = Deliveries(client, deployment)
         self.silences = SilenceStore(client, deployment)

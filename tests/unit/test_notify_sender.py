@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from driftline.alerts.schema import AlertEnvelope
     from driftline.store.client import Client
 
-LEASE = timedelta(seconds=2)
+LEASE = timedelta(seconds=20)
+"""Longer than any machine stands still."""
+SHORT = timedelta(seconds=2)
 DEPLOYMENT = "senders"
 
 
@@ -78,7 +80,9 @@ class Heard:
 class Office:
     """What one worker's sender works with, and the jobs of a notifier."""
 
-    def __init__(self, client: Client, receivers: Mapping[str, RecordingReceiver]) -> None:
+    def __init__(
+        self, client: Client, receivers: Mapping[str, RecordingReceiver], lease: timedelta
+    ) -> None:
         self.subscriptions = SubscriptionStore(
             client, DEPLOYMENT, SubscriptionsSpec(disable_after=2)
         )
@@ -97,7 +101,7 @@ class Office:
             rng=random.Random(1),
             give_up_after=3_600 * SECOND,
         )
-        self.sender = Sender(self.directory, self.around, lease=LEASE)
+        self.sender = Sender(self.directory, self.around, lease=lease)
         self.jobs = Jobs(client, DEPLOYMENT)
         routes = [{"receivers": [name], "continue": True} for name in receivers]
         declared = {name: {"kind": "log"} for name in receivers}
@@ -117,13 +121,17 @@ class Office:
 
 @asynccontextmanager
 async def office(
-    redis_url: str, receivers: Mapping[str, RecordingReceiver], *, start: bool = True
+    redis_url: str,
+    receivers: Mapping[str, RecordingReceiver],
+    *,
+    start: bool = True,
+    lease: timedelta = LEASE,
 ) -> AsyncIterator[Office]:
     """An office whose sender runs until the end of the block."""
     client = build_client(RedisAddress(redis_url))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(client.close)
-        one = Office(client, receivers)
+        one = Office(client, receivers, lease)
         if start:
             stack.push_async_callback(one.sender.stop)
             one.sender.start()
@@ -161,14 +169,14 @@ async def test_of_two_senders_one_sends(redis_url: str) -> None:
 async def test_another_sender_goes_on_where_one_died(redis_url: str) -> None:
     """Once its lease has ended; what it was sending is sent once more."""
     dying, receiver = HangingReceiver(), RecordingReceiver()
-    async with office(redis_url, {"people": dying}) as one:
+    async with office(redis_url, {"people": dying}, lease=SHORT) as one:
         await one.tell(alert(1))
         await until(lambda: dying.waiting == 1)
         # As kill -9 leaves it: nothing is given back.
         for task in (*one.sender._tasks.values(), one.sender._main):
             assert task is not None
             task.cancel()
-        async with office(redis_url, {"people": receiver}):
+        async with office(redis_url, {"people": receiver}, lease=SHORT):
             await until(lambda: receiver.told == ["news 1.1!"])
     assert dying.told == []
 
@@ -220,6 +228,22 @@ async def test_a_failing_receiver_is_an_alert_until_something_arrives(redis_url:
         await one.tell(alert(2))
         await until(lambda: one.health.open == set())
     assert receiver.told == ["news 2.1!"]
+
+
+async def test_who_takes_a_receiver_over_clears_what_was_told_of_it(redis_url: str) -> None:
+    """Also one who had served it before, and to whom it was fine then."""
+    receiver = RecordingReceiver()
+    async with office(redis_url, {"people": receiver}) as one:
+        await one.tell(alert(1))
+        await until(lambda: receiver.told == ["news 1.1!"])
+        # Another worker served it in between, which gave something up, and died.
+        deliveries = one.around.deliveries
+        await deliveries._client.one("DEL", deliveries._places.of("lease", "people"))
+        details = {"receiver": "people"}
+        await one.health.raise_("receiver", subject="people", summary="people", details=details)
+        await one.tell(alert(2))
+        await until(lambda: one.health.open == set())
+    assert receiver.told == ["news 1.1!", "news 2.1!"]
 
 
 async def test_a_subscription_is_told_and_disabled_when_it_is_gone(redis_url: str) -> None:

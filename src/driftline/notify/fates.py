@@ -37,7 +37,11 @@ class Fates:
         self._subscriptions = subscriptions
         self._health = health
         self._fine: set[str] = set()
-        """Receivers at which something arrived, and nothing was given up since."""
+        """Receivers at which something arrived since we serve them, and nothing failed."""
+
+    def on_taken(self, receiver: str) -> None:
+        """Whoever served it before may have told that it fails."""
+        self._fine.discard(receiver)
 
     async def on_given_up(self, receiver: str, outcome: Outcome, reason: str) -> None:
         """Tell of it; a subscription that is gone, or fails too often, is disabled."""

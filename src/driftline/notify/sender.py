@@ -137,6 +137,7 @@ class Sender:
             if not await deliveries.take(name, token, self._lease):
                 await _wait(self._ending, self._lease.total_seconds() / 3)
                 continue
+            self._around.fate.on_taken(name)
             try:
                 await self._serve_leased(name, way, token)
             except LeaseLostError as error:

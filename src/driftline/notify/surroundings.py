@@ -34,6 +34,9 @@ class Silences(Protocol):
 class Fate(Protocol):
     """Who hears of it when a receiver fails, and works again."""
 
+    def on_taken(self, receiver: str) -> None:
+        """From now on it is we who serve the receiver."""
+
     async def on_given_up(self, receiver: str, outcome: Outcome, reason: str) -> None:
         """Something was given up. REVOKED: nothing more is sent to the receiver."""
 
