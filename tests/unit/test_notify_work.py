@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from driftline.config.alerting import Matchers
+from driftline.errors import UnavailableError
 from driftline.model import SECOND
-from driftline.notify.deliveries import LeaseLostError
+from driftline.notify.deliveries import Deliveries, LeaseLostError
 from driftline.notify.notification import Failure, Purpose
 from support.alert_events import CHANGED, health_event
 from support.deliveries import BEGIN, RECEIVER, alert, ended, fails, scene
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from driftline.alerts.schema import AlertEnvelope
     from support.deliveries import Scene
 
 CAUSE = {"kind": "dead_letters", "since": CHANGED, "detail": "12 % of the records are refused"}
@@ -328,6 +333,60 @@ async def test_a_receiver_that_asks_for_it_is_left_alone(redis_url: str) -> None
         assert one.receiver.times[-1] == 90 + HOUR
 
 
+async def test_a_receiver_that_says_now_each_time_is_not_flooded(redis_url: str) -> None:
+    """Between attempts there is a second at least, whatever Retry-After says."""
+    async with scene(redis_url) as one:
+        one.receiver.script = [fails(Failure.LATER, after=0)] * 3
+        await one.tell(alert(1))
+        await one.run(MINUTE)
+        assert one.receiver.times == [3]
+
+
+async def test_a_receiver_that_is_not_to_be_kept_alive_is_heard_of(redis_url: str) -> None:
+    """Though there is no news that would not arrive; nothing is given up."""
+    async with scene(redis_url) as one:
+        one.receiver.keep_alive = timedelta(minutes=1)
+        await one.restart()
+        await one.tell(alert(1))
+        await one.run()
+        one.receiver.script = [fails(Failure.AGAIN)] * 1_000
+        await one.run(5 * MINUTE)
+        assert one.fate.heard == []
+        await one.run(25 * MINUTE)
+        assert set(one.fate.heard) == {f"{RECEIVER} failing"}
+        one.receiver.script = []
+        await one.run(10 * MINUTE)
+        assert one.receiver.told[-1] == "keep_alive 1.1!"
+
+
+async def test_nothing_is_given_up_before_that_is_told(redis_url: str) -> None:
+    """Should nobody be there to be told, it is tried, and told, by whoever goes on."""
+    async with scene(redis_url) as one:
+        one.receiver.script = [fails(Failure.REFUSED)] * 2
+        one.fate.away = True
+        await one.tell(alert(1))
+        with pytest.raises(UnavailableError):
+            await one.run()
+        one.fate.away = False
+        await one.restart()
+        await one.run()
+        assert one.fate.heard == [f"{RECEIVER} refused"]
+        assert await one.outcomes() == ["refused 1.1"]
+
+
+async def test_what_is_given_up_is_forgotten(redis_url: str) -> None:
+    """A process that lives for years does not remember each alert that did not arrive."""
+    async with scene(redis_url, give_up_after="1m") as one:
+        one.receiver.takes_groups = False
+        await one.restart()
+        one.receiver.script = [fails(Failure.AGAIN)] * 1_000
+        await one.tell(*(alert(number) for number in range(1, 6)))
+        await one.run(DAY)
+        assert one.fate.heard.count(f"{RECEIVER} expired") == 5
+        assert one.work._backoff._failures == {}
+        assert one.work._waits.retry_at == {}
+
+
 async def test_what_was_refused_for_certain_needs_no_end(redis_url: str) -> None:
     """It is given up, which is heard of; and its end is not told either."""
     async with scene(redis_url) as one:
@@ -419,6 +478,32 @@ async def test_what_cannot_be_read_stops_nothing(redis_url: str) -> None:
         await one.run(DAY)
         assert one.receiver.told == ["news 2.1!"]
         assert one.fate.heard == [f"{RECEIVER} refused"]
+
+
+class Interrupted(Deliveries):
+    """Before events are read for the first few times, there is news."""
+
+    def __init__(self, one: Scene, news: Sequence[AlertEnvelope]) -> None:
+        super().__init__(one.deliveries._client, one.deployment)
+        self._one = one
+        self._news = list(news)
+
+    async def events(self, receiver: str, alerts: Sequence[str]) -> dict[str, AlertEnvelope]:
+        if self._news:
+            await self._one.tell(self._news.pop(0))
+        return await super().events(receiver, alerts)
+
+
+async def test_news_that_comes_between_two_readings_is_no_lost_event(redis_url: str) -> None:
+    """However often in a row: the newest is told, and nothing given up."""
+    async with scene(redis_url) as one:
+        await one.tell(alert(1))
+        news = [alert(1, revision) for revision in range(2, 6)]
+        one.around = replace(one.around, deliveries=Interrupted(one, news))
+        await one.restart()
+        await one.run()
+        assert one.receiver.told == ["news 1.5!"]
+        assert (one.fate.heard, await one.outcomes()) == ([], ["delivered 1.5"])
 
 
 async def _silence(one: Scene, *, seconds: float) -> str:

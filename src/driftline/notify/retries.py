@@ -16,6 +16,8 @@ FIRST: Final[Micros] = SECOND
 LONGEST: Final[Micros] = 300 * SECOND
 LEAVE_ALONE: Final = timedelta(seconds=30)
 """For a receiver that asks to be left alone and does not say how long."""
+LEAVE_ALONE_LEAST: Final = timedelta(seconds=1)
+"""Also for one that says `Retry-After: 0` to each attempt."""
 LEAVE_ALONE_LONGEST: Final = timedelta(hours=1)
 _MOST_DOUBLINGS: Final = 20
 
@@ -44,6 +46,7 @@ class Backoff:
 
 
 def pause_for(retry_after: timedelta | None) -> Micros:
-    """How long a receiver is left alone that asked for it: an hour at most."""
+    """How long a receiver is left alone that asked for it: from a second to an hour."""
     wanted = LEAVE_ALONE if retry_after is None else retry_after
-    return max(round(min(wanted, LEAVE_ALONE_LONGEST).total_seconds() * SECOND), 0)
+    within = max(LEAVE_ALONE_LEAST, min(wanted, LEAVE_ALONE_LONGEST))
+    return round(within.total_seconds() * SECOND)

@@ -14,7 +14,7 @@ import structlog
 from driftline.crashpoints import NotifyPoint, pass_point
 from driftline.model import SECOND, Micros
 from driftline.notify import outcomes
-from driftline.notify.deliveries import Entry, LeaseLostError, Outcome
+from driftline.notify.deliveries import Entry, LeaseLostError, Outcome, Record
 from driftline.notify.notification import (
     DeliveryError,
     EventReceiver,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
 
     from driftline.alerts.schema import AlertEnvelope
-    from driftline.notify.deliveries import Book, Record
+    from driftline.notify.deliveries import Book
     from driftline.notify.notification import Receiver
     from driftline.notify.planning import Due
     from driftline.notify.standing import Standing
@@ -143,7 +143,11 @@ class ReceiverWork:
             or events[one.alert_id].data.revision != one.wanted.revision
         ]
         doubted, self._doubted = self._doubted, frozenset(one.alert_id for one in doubtful)
-        lost = [one for one in doubtful if one.alert_id in doubted]
+        lost = [
+            one
+            for one in doubtful
+            if one.alert_id in doubted and not _is_newer(events.get(one.alert_id), one)
+        ]
         if lost:
             await self._give_up(
                 book, due, lost, outcome=Outcome.REFUSED, reason="redis does not hold its event"
@@ -305,11 +309,15 @@ class ReceiverWork:
             book = await self._write(book, outcomes.returned(book, due, until))
         else:
             self._waits.retry_at[due.group] = now + self._backoff.failed(due.group)
-        if due.purpose is Purpose.KEEP_ALIVE:
-            return
-        since = {one.alert_id: one.told.tried_at or now for one in due.alerts}
+        alive = due.purpose is Purpose.KEEP_ALIVE
+        since = {
+            one.alert_id: one.told.sent_at if alive else one.told.tried_at or now
+            for one in due.alerts
+        }
         if now - min(since.values()) >= FAILING_AFTER:
             await self._around.fate.on_failing(self._name, str(error))
+        if alive:
+            return
         limit = now - self._around.give_up_after
         old = [one for one in due.alerts if since[one.alert_id] <= limit]
         if old:
@@ -332,6 +340,13 @@ class ReceiverWork:
         reason: str,
         sent_id: str = "",
     ) -> None:
+        # It has to be ours still. And it is told before it is kept: should we die in between, it
+        # is given up once more; the other way round nobody would hear of it.
+        book = await self._write(book, Record(book.state))
+        await self._around.fate.on_given_up(self._name, outcome, reason)
+        if len(alerts) == len(due.alerts):
+            self._backoff.succeeded(due.group)
+            self._waits.retry_at.pop(due.group, None)
         log.error(
             "notification_given_up",
             receiver=self._name,
@@ -343,7 +358,6 @@ class ReceiverWork:
         )
         record = outcomes.given_up(book, due.purpose, alerts, self._now())
         await self._record(book, record, alerts, outcome, due=due, sent_id=sent_id, reason=reason)
-        await self._around.fate.on_given_up(self._name, outcome, reason)
 
     # -- keeping
 
@@ -384,6 +398,11 @@ class ReceiverWork:
     def _label(self) -> str:
         """The receiver as a metric's label: subscriptions are too many to have one each."""
         return self._name.partition(":")[0]
+
+
+def _is_newer(event: AlertEnvelope | None, one: Standing) -> bool:
+    """Whether an event is of a revision that came after the job was read."""
+    return event is not None and event.data.revision > one.wanted.revision
 
 
 def _names(alerts: Sequence[Standing]) -> list[str]:
