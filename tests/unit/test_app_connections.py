@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driftline.app.connections import find_connections, serve
+import pytest
+
+from driftline.app.connections import find_connections, find_redis, serve
 from driftline.config.deployment import Deployment
 from driftline.config.settings import Settings
+from driftline.errors import UnavailableError
 from driftline.store.connect import build_redis
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def declare(directory: Path, **redis: object) -> Deployment:
@@ -46,3 +47,17 @@ def test_a_worker_of_real_servers_needs_no_directory_of_its_own(
     with serve(declare(tmp_path), {}) as connections:
         assert connections.kafka.bootstrap == "kafka:9092"
         assert connections.redis.shown == "redis"
+
+
+def test_what_needs_redis_alone_asks_for_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An embedded Kafka may be away while Redis is a real one; an embedded Redis may not."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    settings = {"kafka": "embedded", "redis": {"url": "redis://cache:6379/1"}}
+    deployment = Deployment(tmp_path, Settings.model_validate(settings))
+    assert find_redis(deployment, {}).shown == "cache:6379"
+    with pytest.raises(UnavailableError, match="none was started"):
+        find_connections(deployment, {})
+    with pytest.raises(UnavailableError, match="none was started"):
+        find_redis(Deployment(tmp_path, Settings(redis="embedded")), {})

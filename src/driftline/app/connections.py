@@ -54,6 +54,20 @@ def find_connections(deployment: Deployment, environ: Mapping[str, str]) -> Conn
     return _connections(deployment, environ, kafka, redis)
 
 
+def find_redis(deployment: Deployment, environ: Mapping[str, str]) -> RedisAddress:
+    """The Redis to use from a second command that needs no Kafka.
+
+    Raises:
+        UnavailableError: it is embedded, and no worker runs.
+        DriftlineError: a secret cannot be read.
+    """
+    settings = deployment.settings
+    embedded = None
+    if settings.redis == EMBEDDED:
+        embedded = find_embedded(deployment.directory.resolve(), settings.name).redis
+    return _redis(deployment, environ, embedded)
+
+
 @contextmanager
 def serve(deployment: Deployment, environ: Mapping[str, str]) -> Iterator[Connections]:
     """The servers to use from a worker: embedded ones are started, and stopped in the end.
@@ -96,12 +110,19 @@ def _connections(
         kafka=KafkaAddress(kafka or "")
         if not isinstance(settings.kafka, KafkaSettings)
         else _kafka_address(settings.kafka, directory, environ),
-        redis=RedisAddress(redis or "")
-        if not isinstance(settings.redis, RedisSettings)
-        else _redis_address(settings.redis, directory, environ),
+        redis=_redis(deployment, environ, redis),
         kafka_embedded=settings.kafka == EMBEDDED,
         redis_embedded=settings.redis == EMBEDDED,
     )
+
+
+def _redis(
+    deployment: Deployment, environ: Mapping[str, str], embedded: str | None
+) -> RedisAddress:
+    declared = deployment.settings.redis
+    if not isinstance(declared, RedisSettings):
+        return RedisAddress(embedded or "")
+    return _redis_address(declared, deployment.directory, environ)
 
 
 def _kafka_address(

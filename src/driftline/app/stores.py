@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from driftline.app.connections import Connections
     from driftline.config.deployment import Deployment
     from driftline.store.client import Client
+    from driftline.store.connect import RedisAddress
     from driftline.store.redis_store import RedisStore
 
 # Somebody waits for the answer, and can ask again; a worker has to outlast a restart of Redis.
@@ -37,9 +38,9 @@ async def open_store(deployment: Deployment, connections: Connections) -> AsyncI
 
 
 @asynccontextmanager
-async def open_client(connections: Connections) -> AsyncIterator[Client]:
+async def open_client(redis: RedisAddress) -> AsyncIterator[Client]:
     """What sends single commands to Redis, closed in the end; they raise as above."""
-    client = build_client(connections.redis, patience=_PATIENCE)
+    client = build_client(redis, patience=_PATIENCE)
     try:
         yield client
     finally:

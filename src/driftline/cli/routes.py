@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.table import Table
 
-from driftline.app.connections import find_connections
+from driftline.app.connections import find_redis
 from driftline.app.stores import open_client
 from driftline.cli.common import DeploymentOption, JsonOption, load, output, plain, write_json
 from driftline.cli.matchers import read_pairs
@@ -79,8 +79,7 @@ def try_(
 
 
 async def _subscriptions(deployment: Deployment) -> Sequence[Subscription]:
-    connections = find_connections(deployment, os.environ)
-    async with open_client(connections) as client:
+    async with open_client(find_redis(deployment, os.environ)) as client:
         return await SubscriptionStore(client, deployment.settings.name).list_active()
 
 

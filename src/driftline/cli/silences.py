@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from driftline.agents.clock import system_clock
-from driftline.app.connections import find_connections
+from driftline.app.connections import find_redis
 from driftline.app.stores import open_client
 from driftline.cli.common import (
     DeploymentOption,
@@ -141,7 +141,7 @@ def _with_store(directory: Path, do: Callable[[SilenceStore], Awaitable[_Value]]
 
 
 async def _do(deployment: Deployment, do: Callable[[SilenceStore], Awaitable[_Value]]) -> _Value:
-    async with open_client(find_connections(deployment, os.environ)) as client:
+    async with open_client(find_redis(deployment, os.environ)) as client:
         return await do(SilenceStore(client, deployment.settings.name))
 
 

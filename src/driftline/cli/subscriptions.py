@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from driftline.agents.clock import system_clock
-from driftline.app.connections import find_connections
+from driftline.app.connections import find_redis
 from driftline.app.stores import open_client
 from driftline.cli.common import DeploymentOption, JsonOption, load, output, plain, write_json
 from driftline.cli.matchers import MatchersArgument, read_matchers
@@ -181,7 +181,7 @@ async def _try(one: Subscription, base_url: str | None, *, allow_private: bool) 
 async def _with_store(
     deployment: Deployment, do: Callable[[SubscriptionStore], Awaitable[_Value]]
 ) -> _Value:
-    async with open_client(find_connections(deployment, os.environ)) as client:
+    async with open_client(find_redis(deployment, os.environ)) as client:
         limits = deployment.alerting.subscriptions
         return await do(SubscriptionStore(client, deployment.settings.name, limits))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from driftline.app.connections import find_connections
+from driftline.app.connections import find_redis
 from driftline.app.stores import open_client
 from driftline.cli.common import (
     DeploymentOption,
@@ -106,7 +106,7 @@ async def _revoke(deployment: Deployment, name: str) -> bool:
 
 @asynccontextmanager
 async def _store(deployment: Deployment) -> AsyncIterator[TokenStore]:
-    async with open_client(find_connections(deployment, os.environ)) as client:
+    async with open_client(find_redis(deployment, os.environ)) as client:
         yield TokenStore(client, Keys(deployment.settings.name))
 
 

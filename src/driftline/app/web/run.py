@@ -66,7 +66,7 @@ async def _services(
     environ: Mapping[str, str],
 ) -> Services:
     store = await stack.enter_async_context(open_store(deployment, connections))
-    client = await stack.enter_async_context(open_client(connections))
+    client = await stack.enter_async_context(open_client(connections.redis))
     keys = Keys(deployment.settings.name)
     tokens = TokenStore(client, keys)
     if not await tokens.list():
