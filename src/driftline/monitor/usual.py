@@ -1,13 +1,22 @@
 """How often rows usually come, by hour of the week, and when none of them has become unusual.
 
 Rows are counted by hour of event time, and once an hour is over it teaches its hour of the week: a
-mean number of rows over about eight weeks, and the longest quiet stretch. Silence is unusual when
-both hold: so many rows were to be expected since the last one that the chance of none is below one
-in a thousand million; and it has lasted twice as long as the longest quiet stretch of the hours it
-touches. The chance is that of rows which come independently (Poisson) at a rate that varies from
-hour to hour by as much as it did of late (a gamma distribution, so that an hour's count is negative
-binomial). The second condition guards the first where rows do not come independently: labels that
-come in a batch a day. An hour of the week says nothing before it was seen in two weeks.
+mean number of rows over about eight weeks, and the longest quiet stretch. Silence is measured in
+minutes and in missed rows: those that were to be expected since the last one, by the means of the
+hours. It is unusual when all of this holds:
+
+- more than 20.7 rows are missed: if rows come independently (Poisson), the chance of none is below
+  one in a thousand million;
+- twice as many are missed as in any silence that was usual, at whatever hour: rows that come in
+  bursts, or in batches of which one is left out at times, show so how far that goes; as rows are
+  the measure, every hour of the week tells of all others;
+- it has lasted twice as long as the longest quiet stretch of the hours that it touches: after hours
+  in which nothing ever comes it does not matter how soon the first row is there;
+- it has lasted ten minutes.
+
+An hour of the week says nothing before it was seen in three weeks. What was longest or most is
+forgotten by a fiftieth a week. So an outage is found later than would be possible where rows come
+evenly: a false alert costs more trust than a late one.
 
 All of it is a function of the rows' times, not of the batches in which they came.
 """
@@ -35,14 +44,13 @@ ENOUGH: Final = -math.log(1e-9)
 """Rows to be expected of which none came."""
 LEAST: Final[Micros] = 10 * MINUTE
 """No shorter silence is unusual: what serves a model is started anew now and then."""
-LEAST_WEEKS: Final = 2
+TIMES: Final = 2
+"""So many times as long as what was usual, and as many rows."""
+LEAST_WEEKS: Final = 3
 MEAN_WEEKS: Final = 8
 """Over about so many weeks the mean goes."""
-VARYING_HOURS: Final = 2 * HOURS
-"""Over about so many hours goes how much the rate varies."""
-MOST_RATES: Final = 3
-"""An hour that has more than so many times its mean counts as one that has: a burst is no reason to
-expect silence."""
+KEPT_A_WEEK: Final = 0.98
+"""Of the longest silence."""
 FORGET_HOURS: Final = 8 * HOURS
 """A silence that is longer teaches nothing more."""
 MAX_HOURS: Final = 8 * HOURS
@@ -57,7 +65,7 @@ class HourOfWeek(msgspec.Struct, array_like=True):
     """Mean number of rows."""
     weeks: int = 0
     longest: int = 0
-    """The longest stretch of minutes without a row that touches it; forgotten by a tenth a week."""
+    """The longest stretch of minutes without a row that touches it."""
 
 
 class Counting(msgspec.Struct, array_like=True):
@@ -76,10 +84,10 @@ class CountingState(msgspec.Struct, array_like=True):
     """The first hour since 1970 that has not taught anything; None before the first row."""
     quiet: int = 0
     """Minutes without a row just before it."""
-    variance: float = 0.0
-    """Mean of what the hours' counts vary beyond chance, squared."""
-    square: float = 0.0
-    """Mean of the hours' squared means."""
+    missed: float = 0.0
+    """Rows that were to be expected in them."""
+    most_missed: float = 0.0
+    """The most of any silence that was usual."""
 
 
 class Usual:
@@ -131,7 +139,7 @@ class Usual:
         """Up to the end of the hour of `at` there was an alert: it teaches nothing."""
         state = self.counting
         state.following = max(state.following or 0, at // HOUR + 1)
-        state.quiet = 0
+        state.quiet, state.missed = 0, 0.0
         state.hours = {hour: one for hour, one in state.hours.items() if hour >= state.following}
 
     def accept(self, since: Micros, until: Micros) -> None:
@@ -148,65 +156,53 @@ class Usual:
 
         To be asked when the hours that were over at `since` have taught, and no others.
         """
-        evidence, longest, at = 0.0, 0, since
+        enough = max(ENOUGH, TIMES * self.counting.most_missed)
+        missed, longest, at = 0.0, 0, since
         for hour in range(since // HOUR, since // HOUR + HOURS):
             known, end = self._week[hour % HOURS], (hour + 1) * HOUR
             if known.weeks >= LEAST_WEEKS:
                 longest = max(longest, known.longest)
-                coming = self._evidence(known.rate * (end - at) / HOUR)
-                if evidence + coming >= ENOUGH:
-                    rows = self._rows(max(ENOUGH - evidence, 0.0))
-                    wait = math.ceil(rows / known.rate * HOUR) if known.rate else 0
-                    due = max(at + wait, since + max(2 * (longest + 1) * MINUTE, LEAST))
+                coming = known.rate * (end - at) / HOUR
+                if missed + coming >= enough:
+                    left = max(enough - missed, 0.0)
+                    wait = math.ceil(left / known.rate * HOUR) if known.rate else 0
+                    least = max(TIMES * (longest + 1) * MINUTE, LEAST)
+                    due = max(at + wait, since + least)
                     if due < end:
                         return due
-                evidence += coming
+                missed += coming
             at = end
         return NEVER
 
-    @property
-    def _varies(self) -> float:
-        """Variance of the rate over its square, from hour to hour."""
-        return (
-            max(self.counting.variance, 0.0) / self.counting.square if self.counting.square else 0
-        )
-
-    def _evidence(self, rows: float) -> float:
-        """By how much it speaks against chance that none came of so many in an hour."""
-        varies = self._varies
-        return math.log1p(varies * rows) / varies if varies else rows
-
-    def _rows(self, evidence: float) -> float:
-        """The inverse of `_evidence`."""
-        varies = self._varies
-        return math.expm1(varies * evidence) / varies if varies else evidence
-
-    def _vary(self, known: HourOfWeek, count: int) -> None:
-        if known.weeks < LEAST_WEEKS:
-            return
-        state, rate = self.counting, known.rate
-        off = min(count, MOST_RATES * rate) - rate
-        state.variance += (off * off - rate - state.variance) / VARYING_HOURS
-        state.square += (rate * rate - state.square) / VARYING_HOURS
-
     def _learn(self, hour: int) -> None:
         self._changed = True
-        counting = self.counting.hours.pop(hour, None) or Counting()
+        state = self.counting
+        counting = state.hours.pop(hour, None) or Counting()
         known = self._week[hour % HOURS]
-        self._vary(known, counting.count)
+        known.longest = int(known.longest * KEPT_A_WEEK)
+        state.most_missed *= KEPT_A_WEEK ** (1 / HOURS)
+        self._learn_silence(hour, counting.minutes, known.rate / 60)
         known.weeks += 1
         known.rate += (counting.count - known.rate) / min(known.weeks, MEAN_WEEKS)
-        known.longest = known.longest * 9 // 10
-        quiet = self.counting.quiet
-        if not counting.minutes:
-            self.counting.quiet += 60
-            known.longest = max(known.longest, self.counting.quiet)
+
+    def _learn_silence(self, hour: int, minutes: int, rate: float) -> None:
+        """Take in which minutes of an hour have rows, of which so many a minute were expected."""
+        state, known = self.counting, self._week[hour % HOURS]
+        if not minutes:
+            state.quiet += 60
+            state.missed += 60 * rate
+            known.longest = max(known.longest, state.quiet)
             return
-        seen = [place for place in range(60) if counting.minutes >> place & 1]
+        quiet, missed = state.quiet, state.missed
+        seen = [place for place in range(60) if minutes >> place & 1]
         ended = quiet + seen[0]
         within = max((after - before - 1 for before, after in pairwise(seen)), default=0)
-        self.counting.quiet = 59 - seen[-1]
-        known.longest = max(known.longest, ended, within, self.counting.quiet)
+        state.quiet = 59 - seen[-1]
+        state.missed = state.quiet * rate
+        known.longest = max(known.longest, ended, within, state.quiet)
+        # The minutes before and after have rows, but may be quiet for nearly half of each.
+        most = max(missed + seen[0] * rate, within * rate) + rate
+        state.most_missed = max(state.most_missed, most)
         for back in range(1, min(-(-quiet // 60), HOURS) + 1):
             touched = self._week[(hour - back) % HOURS]
             touched.longest = max(touched.longest, ended)
