@@ -269,7 +269,8 @@ async def redis_set_back(one: Round) -> None:
     """Redis dies, and comes back with what it held some time before."""
     worker = await one.start_worker()
     feeding = asyncio.create_task(one.feed(pause=0.25))
-    await one.wait(0.2, 1.0)
+    await _committed(one)
+    await one.wait(0.0, 0.5)
     copy = await _copy_redis(one)
     await one.wait(0.3, 1.5)
     await asyncio.to_thread(one.servers.redis.kill)

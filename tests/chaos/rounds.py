@@ -17,6 +17,7 @@ from chaos.oracle import Expectation, verify
 from chaos.scenario import DETECTORS, Scenario, build_scenario
 from chaos.supervised import Supervised
 from driftline.errors import UnavailableError
+from driftline.monitor.state import StoredInstance
 from support.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -109,15 +110,25 @@ class Round:
     async def stop_workers(self) -> None:
         """Stop all of them cleanly.
 
-        One that ends with an error then would be started again: what it has stored, and not yet
-        published, is for whoever comes next.
+        One that ends with an error then would be started again, and one that had no time to publish
+        what it has stored leaves that to whoever comes next: so somebody comes.
         """
-        if not await self._stop_all():
+        done = await self._stop_all() and not await self._left_to_publish()
+        for _ in range(5):
+            if done:
+                return
             last = await self.start_worker()
             count = self.deployment.settings.topics.events_partitions
             await last.wait_said("partition_taken", count)
             code = await last.stop()
             assert code == 0, f"asked to stop, it ended with {code}:\n{last.tail()}"
+            done = not await self._left_to_publish()
+
+    async def _left_to_publish(self) -> bool:
+        """Whether an outbox holds anything."""
+        async with self.pipeline.store() as store:
+            stored = await store.load_instances(await store.list_instances())
+        return any(isinstance(one, StoredInstance) and one.outbox for one in stored.values())
 
     async def _stop_all(self) -> bool:
         """Whether all have ended with 0."""
