@@ -157,7 +157,7 @@ class Round:
     def _send(self, records: Sequence[tuple[str, Sent]]) -> None:
         for topic, record in records:
             self.producer.produce(topic, record.value, partition=record.partition)
-        left = self.producer.flush(60)
+        left = self.producer.flush(180)
         assert not left, f"{left} records could not be sent"
 
     def move(self, stream: str, role: str, partition: int) -> None:
