@@ -147,6 +147,20 @@ async def test_a_place_that_is_not_held_any_more_is_gone_and_one_beyond_the_end_
         feed.listen(EVERYTHING, {0: 15, 1: 1})
 
 
+async def test_what_the_topic_forgot_before_it_was_read_is_gone() -> None:
+    """A client that was away for longer than the topic keeps alerts is told so."""
+    feed = Feed(Board())
+    feed.begin(0, 500)
+    with pytest.raises(PositionGoneError):
+        feed.listen(EVERYTHING, {0: 499})
+    place = dict(feed.position)
+    publish(feed, alert(1))
+    # The topic may go on to forget: what was taken in by then is held.
+    feed.begin(0, 501)
+    assert place == {0: 500}
+    assert await drain(feed, feed.listen(EVERYTHING, place)) == [f"{alert(1).id}"]
+
+
 async def test_who_waits_for_little_keeps_its_place_among_much() -> None:
     """What is not wanted moves the place on, so that it does not fall out of what is held."""
     feed = Feed(recent=10)

@@ -123,6 +123,19 @@ async def test_it_says_that_it_lives_and_moves_the_place_on() -> None:
     assert client.reader.events == []
 
 
+async def test_who_came_before_the_first_alert_misses_none() -> None:
+    """The beginning of an empty topic is a place too: to a stream, and in a list."""
+    api = Api()
+    async with stream(api) as client:
+        await until(lambda: client.reader.last_id == "0")
+    async with api.client() as asking:
+        listed = await asking.get("/v1/alerts")
+    assert listed.json()["position"] == "0"
+    api.publish(alert(1))
+    async with stream(api, last_id=client.reader.last_id) as again:
+        await until(lambda: len(again.reader.events) == 1)
+
+
 @pytest.mark.parametrize(
     ("last_id", "status"),
     [

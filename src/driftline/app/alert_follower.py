@@ -45,6 +45,8 @@ async def _follow(feed: Feed, connections: Connections, topic: str) -> None:
     found = await admin.wait_for([topic])
     partitions = [TopicPartition(topic, number) for number in range(found[topic].partitions)]
     bounds = await admin.bounds(partitions)
+    for tp, (first, _) in bounds.items():
+        feed.begin(tp.partition, first)
     await _feed(feed, read_ranges(connections.kafka, _rest(feed, bounds)))
     if not feed.caught_up:
         log.info("alerts_read", topic=topic, alerts=len(feed.board), unreadable=feed.unreadable)

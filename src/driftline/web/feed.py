@@ -47,7 +47,8 @@ class Feed:
         self._recent: deque[Entry] = deque()
         self._most_recent = recent
         self._gone: Position = {}
-        """Per partition the offset behind the last revision that is not in `_recent` any more."""
+        """Per partition the offset behind the last record that is not in `_recent`, and may have
+        been news."""
         self._seen: dict[str, int] = {}
         self._listeners: set[Listener] = set()
 
@@ -60,6 +61,11 @@ class Feed:
     def listeners(self) -> int:
         """How many listen."""
         return len(self._listeners)
+
+    def begin(self, partition: int, first: int) -> None:
+        """The topic begins here: what was before is gone, if it was not taken in."""
+        if first > self._position.get(partition, 0):
+            self._position[partition] = self._gone[partition] = first
 
     def take(self, partition: int, offset: int, timestamp: int, value: bytes | None) -> None:
         """Take in a record; one that was taken in before, or repeats a revision, is no news."""

@@ -107,7 +107,7 @@ def frame(entry: Entry | None, position: Mapping[int, int]) -> bytes:
 
 
 def _id_line(position: Mapping[int, int]) -> str:
-    return f"id: {write_position(position)}\n" if position else ""
+    return f"id: {write_position(position)}\n"
 
 
 async def _send(send: Send, body: bytes) -> None:

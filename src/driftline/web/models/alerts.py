@@ -47,7 +47,7 @@ class AlertPage(Page[AlertEnvelope]):
         str,
         Field(
             description="The place in the alerts topic that this is as of: as Last-Event-ID it has "
-            "the stream of alerts go on from here. Empty while there is none."
+            "the stream of alerts go on from here."
         ),
     ]
     complete: Annotated[

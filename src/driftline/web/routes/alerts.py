@@ -53,7 +53,7 @@ async def list_alerts(
     body = page_json(
         page,
         following=write_cursor(page[-1]) if len(found) > len(page) else None,
-        position=write_position(feed.position) if feed.position else "",
+        position=write_position(feed.position),
         complete=not feed.board.dropped,
     )
     return Response(body, media_type=JSON)
