@@ -83,6 +83,7 @@ async def failure(client: HttpClient, url: str) -> DeliveryError:
         "::1",
         "fe80::1",
         "fe80::1%eth0",
+        "fec0::1",
         "fc00::1",
         "fd12:3456::1",
         "ff02::1",

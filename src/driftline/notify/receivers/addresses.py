@@ -23,6 +23,9 @@ _Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 """Addresses that a gateway turns into the IPv4 address at their end (RFC 6052)."""
+_SITE: Final = ipaddress.IPv6Network("fec0::/10")
+"""Private addresses of a site (RFC 3879): nobody gives them out any more, and some still have them;
+the registry that Python asks does not know them."""
 
 
 class ForbiddenAddressError(OSError):
@@ -36,7 +39,8 @@ def is_public(text: str) -> bool:
     except ValueError:
         return False
     return all(
-        one.is_global and not (one.is_multicast or one.is_reserved or one.is_unspecified)
+        one.is_global
+        and not (one.is_multicast or one.is_reserved or one.is_unspecified or one in _SITE)
         for one in _led_to(address)
     )
 
