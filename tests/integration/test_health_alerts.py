@@ -20,7 +20,7 @@ from driftline.transport.producer import SendError
 from support.memory_producer import MemoryProducer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from driftline.transport.producer import OutgoingMessage
 
@@ -156,3 +156,31 @@ async def test_a_worker_that_dies_while_it_publishes_makes_no_second_alert(
         await other.clear("receiver", subject="team")
     first = workers.told[0].alert_id
     assert workers.kafka.ids == [f"{first}.1", f"{first}.2"]
+
+
+class Dying(MemoryProducer):
+    """Kafka has what is sent; its worker does not live to see that."""
+
+    def __init__(self, kafka: MemoryProducer) -> None:
+        super().__init__()
+        self._kafka = kafka
+
+    async def send_all(self, messages: Iterable[OutgoingMessage]) -> None:
+        """Send, and end."""
+        await self._kafka.send_all(messages)
+        msg = "the process died"
+        raise SendError(msg)
+
+
+async def test_a_worker_that_dies_behind_its_publishing_makes_a_repetition_of_the_same_id(
+    workers: Workers,
+) -> None:
+    """Others publish the very same event again, once; a reader passes it over by its id."""
+    async with workers.worker(Dying(workers.kafka)) as one, workers.worker() as other:
+        with pytest.raises(SendError):
+            await one.raise_("receiver", subject="team", summary="fails", details={})
+        workers.now += SECOND
+        await other.tidy()
+        await other.tidy()
+    first, second = workers.kafka.sent
+    assert first == second
