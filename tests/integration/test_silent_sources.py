@@ -11,7 +11,7 @@ import redis
 from driftline.alerts.event import read_event
 from driftline.model import InstanceKey
 from driftline.store.keys import Keys
-from support.pipeline import PATIENCE_SECONDS, Pipeline, Sent, WorkerProcess
+from support.pipeline import PATIENCE_SECONDS, Pipeline, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,31 +50,27 @@ async def told(
         if wanted(alerts):
             return alerts
         assert time.monotonic() < deadline, [one.summary for one in alerts]
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.2)
 
 
-async def test_a_silent_source_is_one_alert_though_the_worker_is_killed_while_it_tells(
+async def test_a_silent_source_is_one_alert_that_another_worker_ends(
     kafka: KafkaBroker, redis_url: str, tmp_path: Path, make_topic: Callable[..., str]
 ) -> None:
-    """It is found out without a record, and ends with the next one, told by another worker."""
+    """It is found out without a record, and ends with the next one, whoever reads that."""
     topic = make_topic("predictions")
     worker = {"progress_interval": "500ms"}
     pipeline = Pipeline(tmp_path / "deployment", kafka.bootstrap, redis_url, worker=worker)
     deployment = declare(pipeline, topic, silence={"predictions": "3s"})
-    process = WorkerProcess(pipeline.directory)
-    await process.start()
     pipeline.send(topic, SCORES)
-    await told(pipeline, deployment, bool)
-    await process.kill()
     async with pipeline.running(pipeline.build_worker(deployment)):
-        pipeline.send(topic, SCORES[:1])
-        alerts = await told(pipeline, deployment, lambda found: any(one.reason for one in found))
-    first = alerts[0]
+        (first,) = await told(pipeline, deployment, bool)
     assert (first.kind, first.signal, first.instance) == ("silence", "predictions", "clicks")
-    # What is told twice is told alike; the silence after the last record is another one.
+    pipeline.send(topic, SCORES[:1])
+    async with pipeline.running(pipeline.build_worker(deployment)):
+        alerts = await told(pipeline, deployment, lambda found: any(one.reason for one in found))
+    # The silence after the last record may have become another one.
     of_first = [one for one in alerts if one.alert_id == first.alert_id]
-    assert {one.revision for one in of_first} == {1, 2}
-    assert len({one.model_dump_json() for one in of_first}) == 2
+    assert [one.revision for one in of_first] == [1, 2]
     assert {one.kind for one in alerts} == {"silence"}
 
 
