@@ -62,6 +62,15 @@ class NotifyPoint(StrEnum):
     """Redis knows that it has arrived."""
 
 
+class HealthPoint(StrEnum):
+    """The same for an alert about the monitor itself."""
+
+    HEALTH_KEPT = "health-kept"
+    """Redis has the alert and the event that tells of it; the event is not published."""
+    HEALTH_PUBLISHED = "health-published"
+    """The alerts topic has the event, the outbox still, too."""
+
+
 def _asked(environ: str) -> tuple[str, int]:
     point, _, count = environ.partition(":")
     return point, int(count) if count.isdigit() else 1
@@ -71,7 +80,7 @@ _point, _left = _asked(os.environ.get(VARIABLE, ""))
 _record = os.environ.get(RECORD_VARIABLE)
 
 
-def pass_point(point: CrashPoint | NotifyPoint) -> None:
+def pass_point(point: CrashPoint | NotifyPoint | HealthPoint) -> None:
     """Die here, if this process was asked to."""
     global _left  # noqa: PLW0603 - counted per process, as the request is
     if point != _point:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -12,6 +16,7 @@ from driftline.alerts.event import read_event
 from driftline.alerts.lifecycle import Reason
 from driftline.alerts.schema import HealthData
 from driftline.config.settings import Settings
+from driftline.crashpoints import VARIABLE, HealthPoint
 from driftline.health import Finding, HealthAlerts
 from driftline.health.alerts import LASTS
 from driftline.model import SECOND, to_datetime
@@ -20,11 +25,12 @@ from driftline.transport.producer import SendError
 from support.memory_producer import MemoryProducer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator
 
     from driftline.transport.producer import OutgoingMessage
 
 SETTINGS = Settings.model_validate({"name": "test"})
+SCRIPT: Final = Path(__file__).parents[1] / "support/raise_health.py"
 SUSPENDED = Finding("churn/a is suspended", {"reason": "why"}, stream="churn", instance="churn/a")
 
 
@@ -158,29 +164,23 @@ async def test_a_worker_that_dies_while_it_publishes_makes_no_second_alert(
     assert workers.kafka.ids == [f"{first}.1", f"{first}.2"]
 
 
-class Dying(MemoryProducer):
-    """Kafka has what is sent; its worker does not live to see that."""
-
-    def __init__(self, kafka: MemoryProducer) -> None:
-        super().__init__()
-        self._kafka = kafka
-
-    async def send_all(self, messages: Iterable[OutgoingMessage]) -> None:
-        """Send, and end."""
-        await self._kafka.send_all(messages)
-        msg = "the process died"
-        raise SendError(msg)
-
-
-async def test_a_worker_that_dies_behind_its_publishing_makes_a_repetition_of_the_same_id(
-    workers: Workers,
+@pytest.mark.parametrize("point", HealthPoint)
+async def test_a_worker_that_is_killed_anywhere_in_its_publishing_loses_nothing(
+    workers: Workers, redis_url: str, tmp_path: Path, point: HealthPoint
 ) -> None:
-    """Others publish the very same event again, once; a reader passes it over by its id."""
-    async with workers.worker(Dying(workers.kafka)) as one, workers.worker() as other:
-        with pytest.raises(SendError):
-            await one.raise_("receiver", subject="team", summary="fails", details={})
-        workers.now += SECOND
+    """Others publish what it left; an event that Kafka had already comes again with its id."""
+    published = tmp_path / "published"
+    published.touch()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, SCRIPT, redis_url, published),
+        env={**os.environ, VARIABLE: point.value, "PYTHONPATH": str(SCRIPT.parents[1])},
+    )
+    async with asyncio.timeout(60):
+        assert await process.wait() == -signal.SIGKILL
+    async with workers.worker() as other:
         await other.tidy()
         await other.tidy()
-    first, second = workers.kafka.sent
-    assert first == second
+    (left,) = workers.kafka.ids
+    assert workers.told[0].signal == "receiver"
+    before = [left] if point is HealthPoint.HEALTH_PUBLISHED else []
+    assert published.read_text("utf-8").split() == before

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.alerts.identity import health_fingerprint
 from driftline.alerts.lifecycle import Reason
+from driftline.crashpoints import HealthPoint, pass_point
 from driftline.health.finding import Finding
 from driftline.health.record import FOR_EVER, OpenAlert
 from driftline.health.shelf import Shelf
@@ -146,8 +147,10 @@ class HealthAlerts:
         async with self._publishing:
             events = await self._shelf.outbox()
             if events:
+                pass_point(HealthPoint.HEALTH_KEPT)
                 await self._producer.send_all(
                     OutgoingMessage(self._topic, one.value, one.key.encode(), headers=one.headers)
                     for one in events
                 )
+                pass_point(HealthPoint.HEALTH_PUBLISHED)
                 await self._shelf.trim(events)
