@@ -297,11 +297,30 @@ def test_an_unusual_silence_is_found_and_a_usual_one_is_not(
     assert ended.at >= outage + 8 * HOUR
 
 
-def test_nothing_is_unusual_in_the_first_two_weeks() -> None:
-    """An hour of the week that was not seen twice says nothing."""
-    times = traffic(200, range(24), weeks=2, seed=3)
-    outage = START + (HOURS + 9) * HOUR
+def test_nothing_is_unusual_in_the_first_three_weeks() -> None:
+    """An hour of the week that was not seen three times says nothing."""
+    times = traffic(200, range(24), weeks=3, seed=3)
+    outage = START + (2 * HOURS + 9) * HOUR
     assert hear(times[(times < outage) | (times >= outage + 8 * HOUR)]) == []
+
+
+def test_bursts_set_the_measure_of_their_silences() -> None:
+    """Half of all rows come within a third of the mean time, so others are long apart."""
+    steps = np.random.default_rng(8).gamma(1 / 3, HOUR / 10, 60_000)
+    times = START + np.cumsum(steps).astype(np.int64)
+    assert hear(times) == []
+    outage = int(times[50_000])
+    (began, ended) = hear(times[(times < outage) | (times >= outage + 24 * HOUR)])
+    assert began.due - began.since < 8 * HOUR
+    assert ended.at >= outage + 24 * HOUR
+
+
+def test_batches_that_are_left_out_at_times_are_usual() -> None:
+    """One in ten, of those of every hour."""
+    rng = np.random.default_rng(9)
+    begin = START + np.flatnonzero(rng.random(12 * HOURS) >= 0.1) * HOUR
+    times = begin[:, None] + np.sort(rng.integers(0, 10 * MINUTE, (len(begin), 50)))
+    assert hear(times.ravel().astype(np.int64)) == []
 
 
 def test_labels_that_come_once_a_day_are_usual() -> None:
