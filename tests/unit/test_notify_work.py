@@ -13,6 +13,8 @@ from driftline.errors import UnavailableError
 from driftline.model import SECOND
 from driftline.notify.deliveries import Deliveries, LeaseLostError
 from driftline.notify.notification import Failure, Purpose
+from driftline.notify.planning import MOST_ALERTS, Planner, Traits, Waits
+from driftline.notify.standing import ReceiverState, Standing, Terms, Told, Wanted
 from support.alert_events import CHANGED, health_event
 from support.deliveries import BEGIN, RECEIVER, alert, ended, fails, scene
 
@@ -168,6 +170,19 @@ async def test_what_lives_only_as_long_as_it_is_told_is_kept_alive(redis_url: st
         ]
 
 
+async def test_what_is_silenced_is_not_kept_alive(redis_url: str) -> None:
+    """The receiver takes it for over, and for begun once the silence is."""
+    async with scene(redis_url) as one:
+        one.receiver.keep_alive = timedelta(minutes=1)
+        await one.restart()
+        await one.tell(alert(1))
+        await one.run()
+        await _silence(one, seconds=HOUR)
+        await one.run(HOUR + 1)
+        assert one.receiver.told == ["news 1.1!", "keep_alive 1.1!"]
+        assert one.receiver.times == [0, HOUR]
+
+
 # -- what is held back
 
 
@@ -254,6 +269,28 @@ async def test_beyond_the_ceiling_comes_one_digest(redis_url: str) -> None:
         assert one.receiver.times[-1] == HOUR
         digest = one.receiver.arrived[-1][1]
         assert (digest.purpose, digest.held_back) == (Purpose.DIGEST, 5)
+
+
+async def test_what_one_digest_does_not_hold_comes_in_the_next(redis_url: str) -> None:
+    """It stands for what it tells."""
+    async with scene(redis_url, per_hour=1) as one:
+        await one.tell(alert(1))
+        await one.run()
+        await one.tell(*(alert(number) for number in range(2, MOST_ALERTS + 4)))
+        await one.run(2 * HOUR)
+        digests = [notification for _, notification in one.receiver.arrived[1:]]
+        assert [len(digest.alerts) for digest in digests] == [MOST_ALERTS, 2]
+        assert [digest.held_back for digest in digests] == [2, 2]
+
+
+@pytest.mark.parametrize(("groups", "most"), [(True, MOST_ALERTS), (False, 100)])
+def test_a_digest_is_no_longer_than_a_receiver_takes(*, groups: bool, most: int) -> None:
+    """One that takes no groups may need a request for each alert."""
+    wanted = Wanted(1, True, "s", False, False, BEGIN, Terms())  # noqa: FBT003 - as it is kept
+    book = {str(n): Standing(str(n), wanted, Told(held=1)) for n in range(MOST_ALERTS + 1)}
+    due = Planner(Traits(groups, None, 1)).next(book, ReceiverState(), Waits(), BEGIN)
+    assert due is not None
+    assert (due.purpose, len(due.alerts)) == (Purpose.DIGEST, most)
 
 
 async def test_the_ceiling_is_kept_over_a_restart(redis_url: str) -> None:

@@ -39,6 +39,7 @@ from support.scripted_server import Reply, Request, status
 
 if TYPE_CHECKING:
     from driftline.notify.notification import Notification
+    from support.scripted_server import Step
 
 SPEC: Final[TypeAdapter[ReceiverSpec]] = TypeAdapter(ReceiverSpec)
 ALERT: Final = "0123456789abcdef0123"
@@ -95,6 +96,26 @@ async def test_a_repetition_is_seen_in_the_channel() -> None:
         await receiver.send(news(purpose=Purpose.REPEAT, memory=receipt.memory))
     assert slack.messages[1].broadcast
     assert slack.messages[1].payload["text"].startswith("🔴 Still firing: ")
+
+
+@pytest.mark.parametrize(
+    "reply", [status(429, b"ratelimited"), status(200, slack_error("ratelimited").body)]
+)
+async def test_a_digest_arrives_though_slack_takes_no_more_updates(reply: Step) -> None:
+    """It would be as many each time that it is tried; the digest tells of the others."""
+    slack = FakeSlack()
+    async with slack.running():
+        receiver = bot(slack)
+        memory = (await receiver.send(news())).memory
+        slack.script[:] = [reply]
+        digest = news(resolved_event(), purpose=Purpose.DIGEST, held_back=9, memory=memory)
+        assert (await receiver.send(digest)).memory == memory
+        slack.script[:] = [status(503)]
+        with pytest.raises(DeliveryError):
+            await receiver.send(digest)
+    first, last = slack.messages
+    assert first.updates == 0
+    assert "9 notifications were held back" in last.payload["text"]
 
 
 @pytest.mark.parametrize("code", sorted(GONE))

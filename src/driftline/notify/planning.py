@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 MOST_ALERTS: Final = 200
 """Alerts in one notification; what is beyond comes in the next."""
+MOST_ONE_BY_ONE: Final = 100
+"""The same for a receiver that takes no groups: a digest may be a request for each of its alerts,
+and PagerDuty takes 120 a minute. With more it would be refused each time anew, and never arrive."""
 
 Group: TypeAlias = "tuple[str, ...]"
 """What is sent as one, and fails as one."""
@@ -126,7 +129,8 @@ class Planner:
         ]
         if timed:
             at, ready = _first(timed, now)
-            yield Due(at, Purpose.DIGEST, group, ready)
+            most = MOST_ALERTS if self.traits.takes_groups else MOST_ONE_BY_ONE
+            yield Due(at, Purpose.DIGEST, group, ready[:most])
 
     def _repeats(self, book: Mapping[str, Standing], waits: Waits, now: Micros) -> Iterator[Due]:
         if self.traits.keep_alive is not None:
@@ -148,17 +152,14 @@ class Planner:
         if interval is None:
             return
         group: Group = (Purpose.KEEP_ALIVE,)
-        alive = [
-            one
-            for one in book.values()
-            if one.told.believes
-            and one.wanted.firing
-            and waits.not_before.get(one.alert_id, 0) <= now
-        ]
+        alive = [one for one in book.values() if one.told.believes and one.wanted.firing]
         if alive:
-            oldest = sorted(alive, key=lambda one: one.told.sent_at)
-            at = max(oldest[0].told.sent_at + interval, waits.retry_at.get(group, 0))
-            yield Due(at, Purpose.KEEP_ALIVE, group, _cut(oldest))
+            first_at = min(waits.from_(one, one.told.sent_at + interval) for one in alive)
+            at = max(first_at, waits.retry_at.get(group, 0))
+            # With the first of them all others are told as well, but what is silenced.
+            ready = [one for one in alive if waits.from_(one, 0) <= max(at, now)]
+            ready.sort(key=lambda one: one.told.sent_at)
+            yield Due(at, Purpose.KEEP_ALIVE, group, _cut(ready))
 
     def _group(self, one: Standing, waits: Waits) -> Group:
         if not self.traits.takes_groups or one.alert_id in waits.alone:

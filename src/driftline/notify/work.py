@@ -184,7 +184,7 @@ class ReceiverWork:
             purpose=due.purpose,
             alerts=tuple(events),
             memory={one.alert_id: one.told.memory for one in due.alerts if one.told.memory},
-            held_back=book.state.held_back if due.purpose is Purpose.DIGEST else 0,
+            held_back=_held_back(book, due),
             base_url=self._around.base_url,
         )
         await self._attempt(book, due, notification.id, self._receiver.send(notification))
@@ -398,6 +398,13 @@ class ReceiverWork:
     def _label(self) -> str:
         """The receiver as a metric's label: subscriptions are too many to have one each."""
         return self._name.partition(":")[0]
+
+
+def _held_back(book: Book, due: Due) -> int:
+    """What a digest stands for; the second of several, for what it tells."""
+    if due.purpose is not Purpose.DIGEST:
+        return 0
+    return book.state.held_back or len(due.alerts)
 
 
 def _is_newer(event: AlertEnvelope | None, one: Standing) -> bool:

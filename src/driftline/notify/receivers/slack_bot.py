@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from driftline.notify.notification import Failure, Purpose, Receipt
+from driftline.notify.notification import DeliveryError, Failure, Purpose, Receipt
 from driftline.notify.receivers.slack_blocks import build_message, build_reply
 from driftline.notify.receivers.slack_errors import (
     BLOCKS_REFUSED,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from driftline.alerts.schema import AlertEnvelope
-    from driftline.notify.notification import DeliveryError, Notification
+    from driftline.notify.notification import Notification
     from driftline.notify.receivers.http import Answer, HttpClient
     from driftline.notify.receivers.slack_blocks import Message
 
@@ -71,10 +71,25 @@ class SlackBotReceiver:
             alert_id = alerts[0].data.alert_id
             known = notification.memory.get(alert_id)
             return {alert_id: await self._tell_alert(notification, alerts[0], known)}
-        for one in alerts:
-            await self._update_known(notification, one)
+        await self._update_all(notification)
         await self._post(build_message(notification))
         return notification.memory
+
+    async def _update_all(self, notification: Notification) -> None:
+        """Let the alerts' own messages say how they stand, as many as Slack takes at once.
+
+        Tried again, it would get no further than now, and the digest would never arrive; it tells
+        of the others itself.
+        """
+        try:
+            for one in notification.alerts:
+                await self._update_known(notification, one)
+        except SlackError as error:
+            if FAILURES.get(error.code) is not Failure.LATER:
+                raise
+        except DeliveryError as error:
+            if error.failure is not Failure.LATER:
+                raise
 
     async def _tell_alert(
         self, notification: Notification, alert: AlertEnvelope, known: Mapping[str, str] | None
