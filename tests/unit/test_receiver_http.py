@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -156,6 +157,21 @@ async def test_a_name_is_looked_at_in_each_attempt() -> None:
         assert names.asked == 3
     assert len(server.requests) == 2
     assert server.requests[0].headers["host"] == f"rebound.example:{server.port}"
+
+
+async def test_names_are_found_though_all_threads_of_asyncio_wait() -> None:
+    """And the other way round: receivers whose names nobody answers for take none of these."""
+    gate, loop = threading.Event(), asyncio.get_running_loop()
+    waiting = [loop.run_in_executor(None, gate.wait) for _ in range(64)]
+    server = ScriptedServer()
+    try:
+        async with server.running():
+            client = HttpClient("ours", timeout=SECONDS, allow_private=True)
+            answer = await client.post(URL(f"http://localhost:{server.port}/"), b"x", {})
+        assert answer.status == 200
+    finally:
+        gate.set()
+        await asyncio.gather(*waiting)
 
 
 async def test_a_name_without_address_is_tried_again() -> None:

@@ -8,11 +8,13 @@ receiver's declaration allows them.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
@@ -26,6 +28,11 @@ _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _SITE: Final = ipaddress.IPv6Network("fec0::/10")
 """Private addresses of a site (RFC 3879): nobody gives them out any more, and some still have them;
 the registry that Python asks does not know them."""
+
+
+_THREADS: Final = ThreadPoolExecutor(64, thread_name_prefix="resolve")
+"""A name server that does not answer keeps a thread for long. Were they asyncio's, of which there
+are a few, names of receivers would hold up those of Kafka and Redis."""
 
 
 class ForbiddenAddressError(OSError):
@@ -57,6 +64,44 @@ def _led_to(address: _Address) -> list[_Address]:
     return [address, *(one for one in within if one is not None)]
 
 
+class SystemResolver(AbstractResolver):
+    """Asks the system."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """All addresses of the name. Raises OSError: it has none, or nobody could be asked."""
+        ask = partial(
+            socket.getaddrinfo,
+            host,
+            port,
+            family=family,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_ADDRCONFIG,
+        )
+        found = await asyncio.get_running_loop().run_in_executor(_THREADS, ask)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=_written(address),
+                port=int(address[1]),
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _written(address: tuple[object, ...]) -> str:
+    """The address; of a link-local one with its link."""
+    link = address[3] if len(address) > 3 else 0  # noqa: PLR2004 - of IPv6
+    return f"{address[0]}%{link}" if link else str(address[0])
+
+
 class AddressGuard(AbstractResolver):
     """Resolves names for one request, and opens its sockets, to public addresses alone.
 
@@ -66,7 +111,7 @@ class AddressGuard(AbstractResolver):
 
     def __init__(self, *, allow_private: bool, resolver: AbstractResolver | None = None) -> None:
         self._allow_private = allow_private
-        self._resolver = resolver or ThreadedResolver()
+        self._resolver = resolver or SystemResolver()
         self.refused = False
         """Whether an address was refused."""
 
