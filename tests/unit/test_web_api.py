@@ -362,17 +362,23 @@ async def test_alerts_are_not_answered_before_all_are_read(api: Api) -> None:
 
 
 async def test_what_is_said_of_an_alert_is_said_in_the_tokens_name(api: Api) -> None:
-    """Of one that fires; one that ended is a conflict, and only drift can be accepted."""
+    """Of one that fires; one that ended is a conflict. Trouble of the monitor is never normal."""
     api.publish(health_event(alert_id=f"{4:020x}"))
+    api.publish(silence_event(alert_id=f"{5:020x}"))
     async with api.client(Scope.WRITE) as client:
         path = f"/v1/alerts/{ALERT}/acknowledge"
         assert (await client.post(path, json={"note": "mine"})).status_code == 202
         problem(await client.post(path, json={"note": "x" * 1_001}), Kind.INVALID)
         problem(await client.post(path, json={"by": "somebody else"}), Kind.INVALID)
         problem(await client.post(f"/v1/alerts/{4:020x}/accept", json={}), Kind.CONFLICT)
+        accepted = await client.post(f"/v1/alerts/{5:020x}/accept", json={"note": "a holiday"})
+        assert accepted.status_code == 202
         api.publish(resolved_event())
         problem(await client.post(path, json={}), Kind.CONFLICT)
-    assert api.backend.said == [("acknowledge", ALERT, "write", "mine")]
+    assert api.backend.said == [
+        ("acknowledge", ALERT, "write", "mine"),
+        ("accept", f"{5:020x}", "write", "a holiday"),
+    ]
 
 
 async def test_silences_are_made_listed_and_ended(api: Api) -> None:

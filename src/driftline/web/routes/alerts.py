@@ -122,11 +122,12 @@ async def acknowledge(services: Served, token: Writer, alert_id: AlertId, body: 
 async def accept(services: Served, token: Writer, alert_id: AlertId, body: Note) -> Accepted:
     """Accept the new level as normal: the alert ends, and the reference moves there.
 
-    It is a command in the events log: the alert's next revision, within seconds, tells of it.
+    Of an alert of silence: such a silence is usual from now on. It is a command in the events log:
+    the alert's next revision, within seconds, tells of it.
     """
     alert = _firing(services, alert_id)
-    if alert.latest.kind != "drift":
-        msg = f"only an alert about drift can be accepted; this one is about {alert.latest.kind}"
+    if alert.latest.kind == "health":
+        msg = "an alert about the monitor ends when what it tells of is over: nothing is accepted"
         raise ProblemError(Kind.CONFLICT, msg)
     command = await services.backend.accept(alert.latest, by=token.name, note=body.note)
     return Accepted(alert_id=alert_id, command_id=command)
