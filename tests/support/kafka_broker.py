@@ -22,7 +22,7 @@ from driftline.embedded.process import LOOPBACK, ChildProcess, free_port
 from driftline.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 NEWEST: Final = ("3.9.2", "4.4.0")
 """The newest releases of 3.9 and of 4 that Maven Central serves."""
@@ -89,9 +89,15 @@ class KafkaBroker:
     """One broker: `start`, `stop`, `kill`, and `start` again, same port, same data."""
 
     def __init__(
-        self, version: str, directory: Path, *, settings: Mapping[str, str] | None = None
+        self,
+        version: str,
+        directory: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        jvm: Sequence[str] = JVM,
     ) -> None:
         self.version = version
+        self._jvm = jvm
         self.port = free_port()
         self.bootstrap = f"{LOOPBACK}:{self.port}"
         self.log = directory / "kafka.log"
@@ -144,7 +150,7 @@ class KafkaBroker:
         run(command, seconds=START_SECONDS)
 
     def _java(self, *arguments: str) -> tuple[str, ...]:
-        return (executable("java"), *JVM, "-cp", self._classpath, *arguments)
+        return (executable("java"), *self._jvm, "-cp", self._classpath, *arguments)
 
 
 class ExternalKafka:
