@@ -15,6 +15,7 @@ import aiokafka
 from aiokafka.consumer.fetcher import FetchResult
 
 from driftline.transport.batches import TopicPartition, Unreadable
+from driftline.transport.raw_records import RawRecords
 from driftline.transport.unpacking import BatchTooLargeError, bound_unpacking, unpacked_bytes
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class _Results(OrderedDict[Any, Any]):
     def __setitem__(self, tp: Any, result: Any) -> None:
         if isinstance(result, FetchResult):
             records = result._partition_records  # noqa: SLF001 - see module
+            records.__class__ = RawRecords
             result._partition_records = BoundedRecords(TopicPartition(*tp), records, self._poll)  # noqa: SLF001
         super().__setitem__(tp, result)
 
