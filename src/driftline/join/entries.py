@@ -28,7 +28,7 @@ class EntryKind(IntEnum):
     an orphan."""
 
 
-class Entry(msgspec.Struct, array_like=True, frozen=True):
+class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One id of the join."""
 
     group: int
