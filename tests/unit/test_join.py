@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pytest
@@ -271,6 +271,63 @@ def test_neither_memory_nor_cuts_nor_restarts_make_a_difference(
     undisturbed.save()
     disturbed.save()
     assert disturbed.state == undisturbed.state
+
+
+class RowByRow(Join):
+    """A join that never takes many rows at once."""
+
+    def _take_predictions(self, rows: Rows, found: Mapping[str, Entry]) -> None:
+        """Leave them to the rules."""
+
+    def _take_labels(self, rows: Rows, found: Mapping[str, Entry]) -> None:
+        """Leave them to the rules."""
+
+
+class JoinedRowByRow(Joined):
+    """The same, given a join that never takes many rows at once."""
+
+    def _new(self) -> Join:
+        return RowByRow(horizon=self.horizon, max_waiting=self.max_waiting)
+
+
+@settings(deadline=None, max_examples=80, print_blob=True)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([predicted, labelled, come]),
+            st.lists(st.integers(0, 30), min_size=1, max_size=12),
+            st.lists(st.tuples(half_seconds, st.sampled_from([0.0, 1.0])), min_size=12),
+        ),
+        max_size=14,
+    ),
+    st.sampled_from([PLENTY, 96, 20]),
+    st.booleans(),
+)
+def test_many_rows_at_once_come_to_what_they_come_to_one_by_one(
+    messages: list[Any], max_waiting: int, fetched: bool
+) -> None:
+    """Whole messages by columns: the same outcomes, totals, groups, entries, in the same order."""
+    at_once, one_by_one = Joined(max_waiting=max_waiting), JoinedRowByRow(max_waiting=max_waiting)
+    for make, ids, rest in messages:
+        pairs = list(zip(ids, rest, strict=False))
+        part = (
+            [come(at) for _, (at, _) in pairs[:1]]
+            if make is come
+            else [make(f"p{number}", at, value) for number, (at, value) in pairs]
+        )
+        for one in (at_once, one_by_one):
+            one.message(part)
+        deltas = [one.join.delta() for one in (at_once, one_by_one)]
+        assert deltas[0].state == deltas[1].state
+        assert deltas[0].entries == deltas[1].entries
+        assert list(deltas[0].groups.items()) == list(deltas[1].groups.items())
+        assert deltas[0].groups_removed == deltas[1].groups_removed
+        for one, delta in zip((at_once, one_by_one), deltas, strict=True):
+            one.store.update(delta.entries)
+            one.join.settle()
+            if fetched:
+                one.join.trim(0)
+    assert at_once.result == one_by_one.result
 
 
 @quick

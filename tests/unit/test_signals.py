@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.eventlog.messages import Rows, Texts
-from driftline.join import Outcome, Revision
+from driftline.join import Outcome, Outcomes, Revision
 from driftline.model import SECOND, Role, SourcePartition, Task
 from driftline.signals import (
     Series,
@@ -103,7 +103,7 @@ def test_duplicates_bring_no_value() -> None:
 def test_an_outcome_has_the_time_of_the_prediction_and_the_row_that_completed_it() -> None:
     """Whichever of the two came last."""
     pairs = [outcome(4, 1.0, 0.0, delay=30), outcome(9, 1.0, 1.0, delay=60)]
-    found = outcome_series(["error", "label", "label_delay"], Task.BINARY, pairs)
+    found = outcome_series(["error", "label", "label_delay"], Task.BINARY, Outcomes.of(pairs))
     assert plain(found["error"]) == [(1.0, 4, 4), (0.0, 9, 9)]
     assert plain(found["label"]) == [(0.0, 4, 4), (1.0, 9, 9)]
     assert plain(found["label_delay"]) == [(30.0, 4, 4), (60.0, 9, 9)]
@@ -122,7 +122,9 @@ def test_an_outcome_has_the_time_of_the_prediction_and_the_row_that_completed_it
 )
 def test_log_loss_is_clipped(score: float, label: float, loss: float) -> None:
     """A score of 0 or 1 that was wrong is no infinity."""
-    found = outcome_series(["loss"], Task.BINARY, [outcome(0, 1.0, label, score=score)])
+    found = outcome_series(
+        ["loss"], Task.BINARY, Outcomes.of([outcome(0, 1.0, label, score=score)])
+    )
     ((value, _, _),) = plain(found["loss"])
     assert value == pytest.approx(loss, rel=1e-2, abs=1e-12)
 
@@ -130,13 +132,15 @@ def test_log_loss_is_clipped(score: float, label: float, loss: float) -> None:
 def test_without_a_score_there_is_no_loss() -> None:
     """The others keep theirs."""
     pairs = [outcome(0, 1.0, 1.0), outcome(1, 1.0, 1.0, score=1.0)]
-    assert [row for *_, row in plain(outcome_series(["loss"], Task.BINARY, pairs)["loss"])] == [1]
+    assert [
+        row for *_, row in plain(outcome_series(["loss"], Task.BINARY, Outcomes.of(pairs))["loss"])
+    ] == [1]
 
 
 def test_classes_are_compared_as_texts() -> None:
     """A multiclass stream has an error, and its label is categorical."""
     pairs = [outcome(0, "cat", "dog"), outcome(1, "dog", "dog")]
-    found = outcome_series(["error", "label"], Task.MULTICLASS, pairs)
+    found = outcome_series(["error", "label"], Task.MULTICLASS, Outcomes.of(pairs))
     assert plain(found["error"]) == [(1.0, 0, 0), (0.0, 1, 1)]
     assert plain(found["label"]) == [("dog", 0, 0), ("dog", 1, 1)]
 
@@ -144,7 +148,7 @@ def test_classes_are_compared_as_texts() -> None:
 def test_regression_has_distances() -> None:
     """A difference that is too large for a number is infinite, and warns nobody."""
     pairs = [outcome(0, 3.0, 1.0), outcome(1, 1e200, -1e200)]
-    found = outcome_series(["loss.absolute", "loss.squared"], Task.REGRESSION, pairs)
+    found = outcome_series(["loss.absolute", "loss.squared"], Task.REGRESSION, Outcomes.of(pairs))
     assert plain(found["loss.absolute"]) == [(2.0, 0, 0), (2e200, 1, 1)]
     assert plain(found["loss.squared"]) == [(4.0, 0, 0), (math.inf, 1, 1)]
 
@@ -181,9 +185,10 @@ def test_columns_do_not_depend_on_the_cut(
     ]
     signals = ["error", "loss", "label", "label_delay"]
     cut = data.draw(st.integers(0, len(outcomes)))
-    whole = outcome_series(signals, Task.BINARY, outcomes)
+    whole = outcome_series(signals, Task.BINARY, Outcomes.of(outcomes))
     parts = [
-        outcome_series(signals, Task.BINARY, part) for part in (outcomes[:cut], outcomes[cut:])
+        outcome_series(signals, Task.BINARY, Outcomes.of(part))
+        for part in (outcomes[:cut], outcomes[cut:])
     ]
     for signal in signals:
         together = [value for part in parts if signal in part for value in plain(part[signal])]

@@ -1,6 +1,17 @@
 """The join: predictions wait for their labels; what becomes of each has a name and a counter."""
 
 from driftline.join.entries import Entry, EntryKind
-from driftline.join.join import Join, JoinDelta, JoinTotals, Outcome, Revision
+from driftline.join.join import Join, JoinDelta, JoinTotals
+from driftline.join.outcomes import NO_OUTCOMES, Outcome, Outcomes, Revision
 
-__all__ = ["Entry", "EntryKind", "Join", "JoinDelta", "JoinTotals", "Outcome", "Revision"]
+__all__ = [
+    "NO_OUTCOMES",
+    "Entry",
+    "EntryKind",
+    "Join",
+    "JoinDelta",
+    "JoinTotals",
+    "Outcome",
+    "Outcomes",
+    "Revision",
+]

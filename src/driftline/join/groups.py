@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+import numpy as np
 
+from driftline.join.entries import EntryKind
 from driftline.model import (
     SECOND,
     Micros,
@@ -14,6 +16,7 @@ from driftline.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from driftline.eventlog.messages import Ints
 
 GROUPS_PER_HORIZON: Final = 32
 GROUPS_PER_MAX_WAITING: Final = 32
@@ -106,6 +109,29 @@ class Groups:
         self.deadline = min(self.deadline, ends + self.horizon)
         return number
 
+    def place(self, times: Ints, kind: EntryKind | int) -> list[int] | None:
+        """As `number_for` for each of these event times, and count the entries of this kind.
+
+        None, and nothing is done, where a group has no room for them all.
+        """
+        ends = (times // self._width + 1) * self._width
+        found, first, places, counts = _distinct(ends)
+        for end, count in zip(found, counts, strict=True):
+            number = self._open.get(end)
+            size = 0 if number is None else self._groups[number].size
+            if size + count > self._max_size:
+                return None
+        numbers = [0] * len(found)
+        for one in sorted(range(len(found)), key=first.__getitem__):
+            numbers[one] = self.number_for(found[one] - 1)
+            group = self._groups[numbers[one]]
+            if kind == EntryKind.WAITING:
+                group.waiting += counts[one]
+            else:
+                group.early += counts[one]
+        self.held += len(times)
+        return numbers * len(times) if places is None else [numbers[place] for place in places]
+
     def expire(self, now: Micros) -> Iterator[tuple[int, Group]]:
         """Remove and yield the groups whose time is over."""
         due = [n for n, group in self._groups.items() if group.ends + self.horizon <= now]
@@ -145,3 +171,13 @@ class Groups:
         self.deadline = self.horizon + min(
             (group.ends for group in self._groups.values()), default=NEVER - self.horizon
         )
+
+
+def _distinct(ends: Ints) -> tuple[list[int], list[int], list[int] | None, list[int]]:
+    """Distinct values, where each is first, which one each row has (None: one), how often each."""
+    if ends[0] == ends[-1] and (ends == ends[0]).all():
+        return [int(ends[0])], [0], None, [len(ends)]
+    found, first, places, counts = np.unique(
+        ends, return_index=True, return_inverse=True, return_counts=True
+    )
+    return found.tolist(), first.tolist(), places.tolist(), counts.tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections import Counter
 from datetime import timedelta
 from types import MappingProxyType
@@ -16,7 +17,7 @@ from driftline.config.deployment import Stream
 from driftline.config.watches import NEEDS_LABELS
 from driftline.errors import StateError
 from driftline.eventlog.messages import CommandKind
-from driftline.join import Join
+from driftline.join import NO_OUTCOMES, Join
 from driftline.model import Role, SignalKind, to_datetime
 from driftline.monitor.effects import Effects
 from driftline.monitor.head import Head
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from driftline.alerts.alert import AlertChange
     from driftline.config.watches import Watch
     from driftline.eventlog.messages import Command, Rows
-    from driftline.join import Entry, Outcome, Revision
+    from driftline.join import Entry, Outcomes, Revision
     from driftline.model import InstanceKey, Micros
     from driftline.monitor.head import RowBooks
     from driftline.monitor.silence import SilenceChange
@@ -210,8 +211,8 @@ class Instance:
 
     def _on_predictions(
         self, rows: Rows, found: Mapping[str, Entry]
-    ) -> tuple[Sequence[int], Sequence[Outcome], dict[str, Series | TextSeries]]:
-        outcomes: Sequence[Outcome] = ()
+    ) -> tuple[Sequence[int], Outcomes, dict[str, Series | TextSeries]]:
+        outcomes = NO_OUTCOMES
         fresh: Sequence[int] = range(len(rows))
         duplicates = self._join.totals.duplicate_predictions
         if self.stream.spec.labels is not None:
@@ -230,7 +231,7 @@ class Instance:
 
     def _on_labels(
         self, rows: Rows, found: Mapping[str, Entry]
-    ) -> tuple[Sequence[Outcome], dict[str, Series | TextSeries]]:
+    ) -> tuple[Outcomes, dict[str, Series | TextSeries]]:
         books = self._head.books(rows.role, rows.source)
         duplicates = self._join.totals.duplicate_labels
         outcomes, revisions = self._join.on_labels(rows, found)
@@ -351,7 +352,7 @@ class Instance:
 
     def _publisher(self, effects: Effects, seen_at: Micros | None) -> Publish:
         def publish(change: AlertChange, _row: int) -> Outgoing:
-            event = self._publish(change, seen_at, self._labels_at(NO_ROW, (), ()))
+            event = self._publish(change, seen_at, self._labels_at(NO_ROW, (), NO_OUTCOMES))
             effects.events.append(event)
             return event
 
@@ -421,16 +422,16 @@ class Instance:
             self._outbox.append(outgoing)
             effects.events.append(outgoing)
 
-    def _labels_at(self, row: int, fresh: Sequence[int], outcomes: Sequence[Outcome]) -> LabelState:
+    def _labels_at(self, row: int, fresh: Sequence[int], outcomes: Outcomes) -> LabelState:
         """How far the truth was known at a row, of whose message all rows have been joined.
 
         An event must not tell what came after the record that set it off.
         """
         totals = self._join.totals
-        later = [outcome for outcome in outcomes if outcome.row > row]
+        later = outcomes[bisect_right(outcomes.rows, row) :]
         made_later = sum(one > row for one in fresh)
         joined = totals.joined - len(later)
-        delay = totals.delay - sum(one.label_at - one.at for one in later)
+        delay = totals.delay - (sum(later.label_at) - sum(later.at))
         return LabelState(
             joined=joined,
             waiting=self._join.waiting + len(later) - made_later,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from driftline.alerts.alert import Acknowledgement
@@ -15,14 +16,14 @@ from driftline.monitor.versions import Versions
 from driftline.monitor.watched import WatchedSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from driftline.alerts.alert import AlertChange
     from driftline.alerts.evidence import Shift
     from driftline.config.deployment import Stream
     from driftline.config.watches import Watch
     from driftline.eventlog.messages import Command, Rows
-    from driftline.join import Outcome
+    from driftline.join import Outcomes
     from driftline.model import InstanceKey, Micros
     from driftline.monitor.state import Outgoing
     from driftline.monitor.versions import Takeover
@@ -70,7 +71,7 @@ class Watchers:
     def observe(
         self,
         rows: Rows,
-        outcomes: Sequence[Outcome],
+        outcomes: Outcomes,
         series: Mapping[str, Series | TextSeries],
         publish: Publish,
     ) -> Effects:
@@ -182,11 +183,11 @@ class Watchers:
             return True
         return False
 
-    def _trigger(self, signal: str, row: int, rows: Rows, outcomes: Sequence[Outcome]) -> Trigger:
+    def _trigger(self, signal: str, row: int, rows: Rows, outcomes: Outcomes) -> Trigger:
         source, offset, at = rows.source, int(rows.offsets[row]), int(rows.times[row])
         topic, partition = source.topic, source.partition
         if signal in NEEDS_LABELS:
-            outcome = next(one for one in outcomes if one.row == row)
+            outcome = outcomes[bisect_left(outcomes.rows, row)]
             at = outcome.at
             if rows.role is Role.PREDICTIONS:
                 # The label had come first: it is the truth that sets an outcome's signal off.

@@ -6,6 +6,7 @@ A signal has no value where its event has none: a missing feature, a loss withou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import ne
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.eventlog.messages import Floats, Ints, Rows
-    from driftline.join import Outcome, Revision
+    from driftline.join import Outcomes, Revision
     from driftline.join.entries import Value
 
 FEATURE: Final = "feature."
@@ -69,29 +70,22 @@ def prediction_series(signals: Iterable[str], rows: Rows, fresh: Sequence[int]) 
     return found
 
 
-def outcome_series(
-    signals: Iterable[str], task: Task, outcomes: Sequence[Outcome]
-) -> SeriesBySignal:
+def outcome_series(signals: Iterable[str], task: Task, outcomes: Outcomes) -> SeriesBySignal:
     """The values of those signals that need the truth."""
-    if not outcomes:
+    if not len(outcomes):
         return {}
-    times = np.array([outcome.at for outcome in outcomes], np.int64)
-    rows = np.array([outcome.row for outcome in outcomes], np.int64)
+    times = np.array(outcomes.at, np.int64)
+    rows = np.array(outcomes.rows, np.int64)
     found: SeriesBySignal = {}
     for signal in signals:
         if signal == "label_delay":
-            known = np.array([outcome.label_at for outcome in outcomes], np.int64)
+            known = np.array(outcomes.label_at, np.int64)
             found[signal] = Series((known - times) / SECOND, times, rows)
         elif signal == "label" and task is Task.MULTICLASS:
-            labels = _texts([str(outcome.label) for outcome in outcomes])
+            labels = _texts([str(label) for label in outcomes.labels])
             found[signal] = TextSeries(labels, times, rows)
         else:
-            values = _truth_values(
-                signal,
-                [outcome.prediction for outcome in outcomes],
-                [outcome.score for outcome in outcomes],
-                [outcome.label for outcome in outcomes],
-            )
+            values = _truth_values(signal, outcomes.predictions, outcomes.scores, outcomes.labels)
             if values is not None:
                 found[signal] = _present(values, times, rows)
     return found
@@ -117,8 +111,7 @@ def _truth_values(
     labels: Sequence[Value],
 ) -> Floats | None:
     if signal == "error":
-        pairs = zip(predictions, labels, strict=True)
-        return np.array([prediction != label for prediction, label in pairs], np.float64)
+        return np.array(list(map(ne, predictions, labels)), np.float64)
     if any(isinstance(label, str) for label in labels):
         return None
     truth = np.array(labels, np.float64)

@@ -1,0 +1,134 @@
+"""What comes out of the join, as columns, and what goes in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, Final, overload
+
+import msgspec
+
+from driftline.join.entries import Value  # noqa: TC001 - msgspec reads it
+from driftline.model import Micros  # noqa: TC001 - msgspec reads it
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from driftline.eventlog.messages import Rows
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False):
+    """A prediction joined with its delayed label."""
+
+    row: int
+    """The row of the message that completed the pair."""
+    id: str
+    at: Micros
+    """The prediction's event time."""
+    label_at: Micros
+    prediction: Value
+    score: float | None
+    version: str | None
+    label: Value
+    partition: int
+    offset: int
+    """Where the label's record stands."""
+
+
+class Revision(msgspec.Struct, frozen=True, gc=False):
+    """A joined label that was corrected: counts and windows follow, detectors do not."""
+
+    at: Micros
+    prediction: Value
+    score: float | None
+    old: Value
+    new: Value
+
+
+class Outcomes(Sequence[Outcome]):
+    """The outcomes of one message, in the order of its rows: columns, as most have many."""
+
+    __slots__ = ("at", "columns", "label_at", "labels", "predictions", "rows", "scores")
+
+    def __init__(self, columns: Sequence[Sequence[object]]) -> None:
+        """One column for each field of `Outcome`, in the order of the fields."""
+        self.columns = columns
+        # mypy cannot know what each column holds.
+        self.rows: Sequence[int] = columns[0]  # type: ignore[assignment]
+        self.at: Sequence[Micros] = columns[2]  # type: ignore[assignment]
+        self.label_at: Sequence[Micros] = columns[3]  # type: ignore[assignment]
+        self.predictions: Sequence[Value] = columns[4]  # type: ignore[assignment]
+        self.scores: Sequence[float | None] = columns[5]  # type: ignore[assignment]
+        self.labels: Sequence[Value] = columns[7]  # type: ignore[assignment]
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> Outcomes:
+        """Single outcomes as columns."""
+        names = Outcome.__struct_fields__
+        return cls([[getattr(one, name) for one in outcomes] for name in names])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Outcome: ...
+    @overload
+    def __getitem__(self, place: slice) -> Outcomes: ...
+    def __getitem__(self, place: int | slice) -> Outcome | Outcomes:
+        found = [column[place] for column in self.columns]
+        return Outcomes(found) if isinstance(place, slice) else Outcome(*found)  # type: ignore[arg-type]
+
+
+NO_OUTCOMES: Final = Outcomes([()] * len(Outcome.__struct_fields__))
+
+
+def prediction_columns(rows: Rows) -> tuple[Iterable[Any], ...]:
+    """What an entry keeps of predictions: time, partition, offset, prediction, score, version."""
+    score = rows.numbers.get("score")
+    scores: Iterable[float | None] = repeat(None)
+    if score is not None:
+        scores = [None if value != value else value for value in score.tolist()]  # noqa: PLR0124
+    return (
+        rows.times.tolist(),
+        repeat(rows.source.partition),
+        rows.offsets.tolist(),
+        values(rows, "prediction"),
+        scores,
+        texts(rows, "version"),
+    )
+
+
+def prediction_rows(
+    rows: Rows,
+) -> Iterator[tuple[str, int, int, Value, float | None, str | None]]:
+    """Predictions one by one: id, time, offset, prediction, score, version."""
+    at, _, offset, *rest = prediction_columns(rows)
+    return zip(rows.ids, at, offset, *rest, strict=False)
+
+
+def label_rows(rows: Rows) -> Iterator[tuple[str, int, int, Value]]:
+    """Labels one by one: id, time, offset, label."""
+    return zip(
+        rows.ids,
+        rows.times.tolist(),
+        rows.offsets.tolist(),
+        values(rows, "label"),
+        strict=True,
+    )
+
+
+def values(rows: Rows, name: str) -> Iterable[Value]:
+    """A column of predictions or labels."""
+    numbers = rows.numbers.get(name)
+    if numbers is not None:
+        return numbers.tolist()  # type: ignore[no-any-return]  # numpy's tolist is Any
+    column = rows.texts[name]
+    return [column.values[code] for code in column.codes.tolist()]
+
+
+def texts(rows: Rows, name: str) -> Iterable[str | None]:
+    """A column of texts; without an end where there is no such column."""
+    column = rows.texts.get(name)
+    if column is None:
+        return repeat(None)
+    return [None if code < 0 else column.values[code] for code in column.codes.tolist()]
