@@ -6,7 +6,7 @@ STAMP := $(VENV)/.set-up
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup demo test chaos soak fuzz fuzz-messages lint format check lock clean
+.PHONY: help setup demo test chaos soak fuzz fuzz-messages bench bench-scale bench-micro lint format check lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -52,6 +52,29 @@ MESSAGES ?= 1000000
 fuzz-messages: setup  ## generated messages, from decoding to detectors: make fuzz-messages MESSAGES=1000000 SEED=1
 	PYTHONPATH=tests $(BIN)/python -m support.generated_messages --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))
 
+BENCH := PYTHONPATH=.:src:tests $(BIN)/python -m
+KAFKA_STREAMS := .bench/kafka-streams
+PEERS := .bench/quix_streams/.set-up .bench/bytewax/.set-up $(KAFKA_STREAMS)/.set-up
+
+bench: setup $(PEERS)  ## driftline beside others, some 15 minutes: make bench ROUNDS=5, make bench QUICK=1
+	$(BENCH) bench $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS)) $(foreach one,$(ONLY),--only "$(one)")
+
+bench-scale: setup  ## instances, waiting predictions, signals, latency, workers: make bench-scale ONLY=instances
+	$(BENCH) bench.scale $(foreach one,$(ONLY),--only $(one))
+
+bench-micro: setup  ## the parts on their own
+	$(BENCH) pytest bench/micro --benchmark-columns=min,median,stddev --benchmark-sort=name
+
+.bench/%/.set-up: bench/peers/%.lock $(STAMP)
+	$(BIN)/python -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(KAFKA_STREAMS)/.set-up: bench/peers/kafka_streams/pom.xml bench/peers/kafka_streams/src/main/java/bench/Peer.java
+	mvn -q -B -f $< -DbuildDirectory=$(CURDIR)/$(KAFKA_STREAMS) compile \
+	  org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies -DoutputDirectory=$(CURDIR)/$(KAFKA_STREAMS)/jars
+	@touch $@
+
 lint: setup  ## every linter
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -69,7 +92,7 @@ check: test lint  ## what CI runs
 
 lock:  ## pin the newest versions that pyproject.toml allows (after a first make setup)
 	$(COMPILE) --upgrade --output-file requirements.lock
-	$(COMPILE) --upgrade --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) --upgrade --group dev --group bench --constraints requirements.lock --output-file requirements-dev.lock
 
 clean:  ## remove what the above made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -71,7 +71,7 @@ def contestants(only: Sequence[str] = ()) -> list[Contestant]:
 
 
 def _environment(name: str) -> Path:
-    """The Python of a peer with dependencies of its own, made by `make bench-peers`."""
+    """The Python of a peer with dependencies of its own, made by `make bench`."""
     return ROOT / ".bench" / name / "bin" / "python"
 
 

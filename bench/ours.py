@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -16,11 +16,36 @@ from driftline.store.connect import RedisAddress, connect
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from typing import Any
 
     from bench.servers import Servers, Topics
 
-STREAM = "models"
+STREAM: Final = "models"
+
+
+def stream_of(predictions: str, labels: str) -> dict[str, Any]:
+    """The declaration of the stream that all models share."""
+    return {
+        "task": "binary",
+        "positive": 1,
+        "split_by": "model",
+        "max_instances": 20_000,
+        "predictions": {
+            "topic": predictions,
+            "start": "earliest",
+            "id": "id",
+            "time": {"path": "ts", "unit": "ms"},
+            "prediction": "prediction",
+        },
+        "labels": {
+            "topic": labels,
+            "start": "earliest",
+            "id": "id",
+            "time": {"path": "ts", "unit": "ms"},
+            "label": "label",
+            "horizon": "1h",
+        },
+        "watch": {"error": {"detector": "adwin"}},
+    }
 
 
 def declare(
@@ -34,28 +59,6 @@ def declare(
     settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a deployment: each model has its own monitor, with ADWIN on its error."""
-    stream = {
-        "task": "binary",
-        "positive": 1,
-        "split_by": "model",
-        "predictions": {
-            "topic": topics.predictions,
-            "start": "earliest",
-            "id": "id",
-            "time": {"path": "ts", "unit": "ms"},
-            "prediction": "prediction",
-        },
-        "labels": {
-            "topic": topics.labels,
-            "start": "earliest",
-            "id": "id",
-            "time": {"path": "ts", "unit": "ms"},
-            "label": "label",
-            "horizon": "1h",
-        },
-        "watch": {"error": {"detector": "adwin"}},
-        **(changes or {}),
-    }
     config = {
         "name": name,
         "kafka": {"brokers": servers.kafka.bootstrap},
@@ -63,7 +66,8 @@ def declare(
         **(settings or {}),
     }
     files: dict[str, Mapping[str, Any]] = {
-        f"streams/{STREAM}.yaml": stream,
+        f"streams/{STREAM}.yaml": stream_of(topics.predictions, topics.labels)
+        | dict(changes or {}),
         "detectors/adwin.yaml": {"kind": "adwin", "delta": delta, "clock": 1},
         "config/driftline.yaml": config,
     }

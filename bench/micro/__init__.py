@@ -1,0 +1,1 @@
+"""What each part costs on its own: `make bench-micro`."""
