@@ -54,6 +54,8 @@ class Workload:
     pairs: int
     models: int = 8
     seed: int = 1
+    features: int = 0
+    """Numeric features of each prediction."""
 
     @property
     def records(self) -> int:
@@ -96,28 +98,33 @@ class Workload:
         last = max(alarms[-1] for alarms in self.alarms.values())
         return 2 * self.models * (last - first)
 
-    def predictions(self) -> Iterator[Sample]:
-        """The records of the predictions topic, in order."""
+    def predictions(self, prefix: str = "") -> Iterator[Sample]:
+        """The records of the predictions topic, in order; ids begin with the prefix."""
         labels, wrong = self._random
-        return self._samples("prediction", (labels ^ wrong).tolist(), 0)
+        return self._samples("prediction", (labels ^ wrong).tolist(), 0, prefix)
 
     def labels(self) -> Iterator[Sample]:
         """The records of the labels topic, in order."""
         labels, _ = self._random
         return self._samples("label", labels.tolist(), LABEL_DELAY_MS)
 
-    def _samples(self, name: str, values: Sequence[int], delay: int) -> Iterator[Sample]:
+    def _samples(
+        self, name: str, values: Sequence[int], delay: int, prefix: str = ""
+    ) -> Iterator[Sample]:
+        noise = np.random.default_rng(self.seed).normal(size=(1_000, self.features)).round(4)
+        names = [f"f{number}" for number in range(self.features)]
         begin = int(time.time() * 1000) - self.pairs * STEP_MS - LABEL_DELAY_MS - 1_000
         for pair, value in enumerate(values):
             model = pair % self.models
             at = begin + pair * STEP_MS + delay
             record = {
-                "id": pair_id(model, pair // self.models),
+                "id": prefix + pair_id(model, pair // self.models),
                 "model": model_name(model),
                 "ts": at,
                 name: value,
                 "score": round(pair % 1000 / 1000, 3),
                 "notes": _PADDING,
+                **dict(zip(names, noise[pair % 1_000].tolist(), strict=True)),
             }
             key = model_name(model).encode()
             yield Sample(model % PARTITIONS, key, json.dumps(record).encode(), at)
