@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from driftline.decode.shapes import Shape
 
-_PIECE: Final = 1 << 15
 _BLOCK: Final = 256
 """Records decoded at a time: few enough that they are still in the processor's cache after."""
 
@@ -67,10 +66,7 @@ def maybe_deep_rows(bodies: Sequence[bytes | None]) -> NDArray[np.bool_]:
 
 def _openings(text: bytes) -> int:
     """How many brackets and braces are opened, if only within texts."""
-    characters = np.frombuffer(text, np.uint8)
-    pieces = (characters[at : at + _PIECE] for at in range(0, len(text), _PIECE))
-    # "[" and "{" differ in this bit alone.
-    return sum(int(np.count_nonzero((piece | np.uint8(0x20)) == ord("{"))) for piece in pieces)
+    return text.count(b"{") + text.count(b"[")
 
 
 def _decode_singly(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from driftline.config.deployment import Stream
     from driftline.decode.records import Record
+    from driftline.eventlog.messages import Ints
     from driftline.model import Micros, Role, SourcePartition
 
 _TEXTUAL = frozenset({Kind.CLASS, Kind.VERSION, Kind.CATEGORICAL_FEATURE})
@@ -97,9 +99,7 @@ class Decoder:
         named = [(layout.outcome, columns.outcome)]
         named += zip(layout.columns, columns.columns, strict=True)
         return Decoded(
-            offsets=np.array(
-                [records[place].offset for place in columns.records.tolist()], np.int64
-            ),
+            offsets=_offsets(records)[columns.records],
             ids=tuple(columns.ids),
             times=columns.times,
             numbers={column.name: came for column, came in named if isinstance(came, np.ndarray)},
@@ -110,6 +110,10 @@ class Decoder:
             rejects=tuple(rejects),
             filtered=tuple(records[place].offset for place in filtered),
         )
+
+
+def _offsets(records: Sequence[Record]) -> Ints:
+    return np.fromiter(map(attrgetter("offset"), records), np.int64, len(records))
 
 
 def encode_texts(column: Sequence[str | None]) -> Texts:

@@ -32,6 +32,13 @@ FORMAT: Final = 1
 _MAGIC: Final = b"DL"
 _HEAD: Final = len(_MAGIC) + 1
 
+_LONGEST_HEAD: Final = 5
+"""Bytes before a text in MessagePack, at most."""
+_COLUMN: Final = 64
+"""Bytes around a packed column, and to spare."""
+_HEADER: Final = 256
+"""Bytes of numbers and names that every message has, and to spare."""
+
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(WireRows | WireProgress | WireCommand)
 
@@ -84,10 +91,24 @@ def split_rows(rows: Rows, max_bytes: int) -> list[Rows]:
 
     A single row is never cut: a larger one comes back alone, for the caller to measure.
     """
-    if len(rows) <= 1 or len(encode(rows)) <= max_bytes:
+    if len(rows) <= 1 or _most_bytes(rows) <= max_bytes or len(encode(rows)) <= max_bytes:
         return [rows]
     half = len(rows) // 2
     return [
         *split_rows(rows.take(np.arange(half)), max_bytes),
         *split_rows(rows.take(np.arange(half, len(rows))), max_bytes),
     ]
+
+
+def _most_bytes(rows: Rows) -> int:
+    """More than the message can take: found without encoding it, which most need but once."""
+    source = rows.source
+    texts = [rows.stream, source.topic, source.incarnation, *rows.numbers, *rows.texts]
+    texts += [name for name in rows.instances if name is not None]
+    for column in rows.texts.values():
+        texts += column.values
+    # Four bytes a character at most.
+    characters = sum(map(len, rows.ids)) + sum(map(len, texts))
+    columns = 3 + len(rows.numbers) + len(rows.texts)
+    heads = _LONGEST_HEAD * (len(rows.ids) + len(rows.instances) + len(texts))
+    return 4 * characters + heads + columns * (8 * len(rows) + _COLUMN) + _HEADER

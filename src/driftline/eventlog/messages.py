@@ -80,7 +80,7 @@ class Rows:
             instances=self.instances,
             instance_codes=self.instance_codes[rows],
             offsets=self.offsets[rows],
-            ids=tuple(self.ids[row] for row in rows.tolist()),
+            ids=tuple(map(self.ids.__getitem__, rows.tolist())),
             times=self.times[rows],
             numbers={name: column[rows] for name, column in self.numbers.items()},
             texts={name: column.take(rows) for name, column in self.texts.items()},

@@ -250,6 +250,10 @@ def _gaps(passed: SourceRange, records: Sequence[Record]) -> Iterator[Gap]:
     if expected < retained:
         yield Gap(expected, retained, GapCause.RETENTION)
         expected = retained
+    if records and records[-1].offset - expected + 1 == len(records):
+        # Offsets rise: there is no room for a hole.
+        expected = records[-1].offset + 1
+        records = ()
     for record in records:
         if record.offset > expected:
             yield Gap(expected, record.offset, GapCause.ABSENT)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import struct
 from enum import IntEnum
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from driftline.errors import StateError
 from driftline.model import Micros  # noqa: TC001 - msgspec reads it
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Value: TypeAlias = float | str
 """A prediction or a label: a number (binary: 1.0 is the positive class), or a class as canonical
@@ -54,6 +57,19 @@ _decoder: Final = msgspec.msgpack.Decoder(Entry)
 def encode_entry(entry: Entry) -> bytes:
     """The entry as it is stored: its group's number as four bytes, then MessagePack."""
     return _GROUP.pack(entry.group) + _encoder.encode(entry)
+
+
+def encode_entries(entries: Mapping[str, Entry]) -> dict[str, bytes]:
+    """The entries as they are stored, by id."""
+    heads: dict[int, bytes] = {}
+    encode = _encoder.encode
+    encoded = {}
+    for id_, entry in entries.items():
+        head = heads.get(entry.group)
+        if head is None:
+            head = heads[entry.group] = _GROUP.pack(entry.group)
+        encoded[id_] = head + encode(entry)
+    return encoded
 
 
 def decode_entry(blob: bytes) -> Entry:

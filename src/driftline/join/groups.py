@@ -15,6 +15,7 @@ from driftline.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
     from driftline.eventlog.messages import Ints
 
@@ -73,6 +74,11 @@ class Groups:
 
     def __getitem__(self, number: int) -> Group:
         return self._groups[number]
+
+    @property
+    def numbers(self) -> AbstractSet[int]:
+        """The living groups."""
+        return self._groups.keys()
 
     @property
     def next_number(self) -> int:

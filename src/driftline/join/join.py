@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from driftline.errors import StateError
-from driftline.join.entries import Entry, EntryKind, encode_entry
+from driftline.join.entries import Entry, EntryKind, encode_entries
 from driftline.join.groups import Groups, GroupsState
 from driftline.join.outcomes import (
     NO_OUTCOMES,
@@ -508,11 +508,11 @@ class Join:
 
     def delta(self) -> JoinDelta:
         """What changed since the last delta; it is in flight until `settle`."""
-        entries = {
-            id_: encode_entry(entry)
-            for id_, entry in self._changed.items()
-            if entry.group in self._groups
-        }
+        over = {entry.group for entry in self._changed.values()} - self._groups.numbers
+        changed = self._changed
+        if over:
+            changed = {id_: one for id_, one in changed.items() if one.group not in over}
+        entries = encode_entries(changed)
         delta = JoinDelta(entries, self._appended, self._removed, self._state())
         self._in_flight, self._changed = self._changed, {}
         self._appended, self._removed = {}, []

@@ -17,9 +17,11 @@ _TWO_BYTES: Final = 1 << 16
 
 def pack_strings(strings: Sequence[str | bytes]) -> bytes:
     """An array of strings; text as UTF-8."""
-    raw = [string.encode() if isinstance(string, str) else string for string in strings]
+    raw: list[bytes] = [one.encode() if isinstance(one, str) else one for one in strings]
+    lengths = list(map(len, raw))
     pieces = [b""] * (2 * len(raw))
-    pieces[::2] = [_HEADS[len(one)] if len(one) < _COMMON else _head(len(one)) for one in raw]
+    common = max(lengths, default=0) < _COMMON
+    pieces[::2] = map(_HEADS.__getitem__, lengths) if common else map(_head, lengths)
     pieces[1::2] = raw
     return b"".join((_array(len(raw)), *pieces))
 

@@ -102,7 +102,9 @@ def _commands(step: InstanceCheckpoint) -> Iterator[Command]:
         starts = range(0, len(ids), PACKED_IDS)
         packed = [pack_strings(ids[start : start + PACKED_IDS]) for start in starts]
         yield from _cut("RPUSH", f"group:{number}", packed)
-    yield from _cut("HSET", "entries", _flat(step.entries), width=2)
+    # Encoded at one go: there are thousands.
+    entries = zip(map(str.encode, step.entries), step.entries.values(), strict=True)
+    yield from _cut("HSET", "entries", list(chain.from_iterable(entries)), width=2)
     yield from _cut("HSET", "windows", _flat(step.windows), width=2)
     fields = _flat({field_name(name): blob for name, blob in step.fields.items()})
     if step.from_offset is None:
