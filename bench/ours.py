@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from driftline.alerts.event import read_event
+from driftline.alerts.schema import DriftData
 from driftline.monitor.state import StoredInstance
 from driftline.monitor.summary import read_summary
 from driftline.store.connect import RedisAddress, connect
@@ -84,9 +85,9 @@ def command(directory: Path, *options: str) -> tuple[str, ...]:
 def opened_by(value: bytes) -> tuple[str, int] | None:
     """The alarm that opened a firing alert; None for other events."""
     data = read_event(value).data
-    if data.status.value != "firing":
+    if not isinstance(data, DriftData) or data.status.value != "firing":
         return None
-    return data.instance.partition("/")[2], data.trigger.values_seen
+    return (data.instance or "").partition("/")[2], data.trigger.values_seen
 
 
 def stored_alarms(redis_url: str, name: str) -> dict[str, tuple[int, int]]:

@@ -48,7 +48,16 @@ class Revision(msgspec.Struct, frozen=True, gc=False):
 class Outcomes(Sequence[Outcome]):
     """The outcomes of one message, in the order of its rows: columns, as most have many."""
 
-    __slots__ = ("at", "columns", "label_at", "labels", "predictions", "rows", "scores")
+    __slots__ = (
+        "at",
+        "columns",
+        "label_at",
+        "labels",
+        "predictions",
+        "rows",
+        "scores",
+        "versions",
+    )
 
     def __init__(self, columns: Sequence[Sequence[object]]) -> None:
         """One column for each field of `Outcome`, in the order of the fields."""
@@ -59,6 +68,7 @@ class Outcomes(Sequence[Outcome]):
         self.label_at: Sequence[Micros] = columns[3]  # type: ignore[assignment]
         self.predictions: Sequence[Value] = columns[4]  # type: ignore[assignment]
         self.scores: Sequence[float | None] = columns[5]  # type: ignore[assignment]
+        self.versions: Sequence[str | None] = columns[6]  # type: ignore[assignment]
         self.labels: Sequence[Value] = columns[7]  # type: ignore[assignment]
 
     @classmethod

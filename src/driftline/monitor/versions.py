@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from driftline.eventlog.messages import Ints, Rows, Texts
-    from driftline.join import Outcome
+    from driftline.join import Outcomes
 
 RECENT: Final = 1_000
 LEAST: Final = 500
@@ -136,9 +136,7 @@ class Versions:
         self._predictions = VersionShares()
         self._outcomes = VersionShares()
 
-    def take(
-        self, rows: Rows, outcomes: Sequence[Outcome]
-    ) -> dict[int, list[tuple[bool, Takeover]]]:
+    def take(self, rows: Rows, outcomes: Outcomes) -> dict[int, list[tuple[bool, Takeover]]]:
         """Learn a message's versions.
 
         Returns by row what was taken over, and whether among the labelled ones.
@@ -149,9 +147,8 @@ class Versions:
             for one in self._predictions.take(_names(column), rows.times):
                 found.setdefault(one.place, []).append((False, one))
         if outcomes:
-            places = np.array([outcome.row for outcome in outcomes], np.int64)
-            versions = [outcome.version for outcome in outcomes]
-            for one in self._outcomes.take(versions, rows.times[places]):
+            places = np.array(outcomes.rows, np.int64)
+            for one in self._outcomes.take(outcomes.versions, rows.times[places]):
                 found.setdefault(int(places[one.place]), []).append((True, one))
         return found
 
