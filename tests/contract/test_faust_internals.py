@@ -95,7 +95,6 @@ DIGESTS: Final[dict[Callable[..., Any], str]] = {
     fetcher.PartitionRecords._unpack_records: "b803e6d46480",
     fetcher.Fetcher._proc_fetch_request: "59bf948fff47",
     fetcher.PartitionRecords._consumer_record: "e668541600b0",
-    mode.threads.ServiceThread._start_thread: "a06373478446",
     aiokafka.consumer.group_coordinator.GroupCoordinator.check_errors: "ba6ca51ad348",
     aiokafka.consumer.subscription_state.Assignment.state_value: "183fea82ef48",
 }

@@ -17,7 +17,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
-import uvloop
 
 from driftline.agents.attached import starts_of
 from driftline.agents.clock import system_clock
@@ -96,8 +95,7 @@ def run_worker(
         )
         try:
             _tune_garbage_collection()
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_run(worker, asked))
+            asyncio.run(_run(worker, asked))
         finally:
             # A closed loop has put the system's own handler back.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)

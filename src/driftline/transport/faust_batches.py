@@ -212,13 +212,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust ships no types
         self._give_back_lock = asyncio.Lock()
 
     def _new_consumer_thread(self) -> ConsumerThread:
-        # A loop of the same make as the app's.
-        thread = ConsumerThread(
-            self, loop=self.loop, thread_loop=type(self.loop)(), beacon=self.beacon
-        )
-        # A loop that was given it would leave open.
-        thread._close_thread_loop_on_stop = True  # noqa: SLF001  # see module
-        return thread
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _in_thread(self, work: Coroutine[Any, Any, T]) -> T:
         running = asyncio.run_coroutine_threadsafe(work, self._thread.thread_loop)
