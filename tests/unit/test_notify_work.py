@@ -170,16 +170,39 @@ async def test_what_lives_only_as_long_as_it_is_told_is_kept_alive(redis_url: st
         ]
 
 
-async def test_what_is_silenced_is_not_kept_alive(redis_url: str) -> None:
-    """The receiver takes it for over, and for begun once the silence is."""
+async def test_a_silence_does_not_end_what_a_receiver_keeps(redis_url: str) -> None:
+    """Nothing is told anew; what it believes is kept alive, or it would call that resolved."""
+    async with scene(redis_url) as one:
+        one.receiver.keep_alive = timedelta(minutes=1)
+        await one.restart()
+        await one.tell(alert(1))
+        await one.run()
+        await _silence(one, seconds=5 * MINUTE)
+        await one.tell(alert(2))
+        await one.run(150)
+        await one.restart()
+        await one.tell(alert(1, 2))
+        await one.run(151)
+        assert one.receiver.told == [
+            "news 1.1!",
+            *["keep_alive 1.1!"] * 2,
+            *["keep_alive 1.2!"] * 2,
+            "news 1.2! 2.1!",
+        ]
+        assert one.receiver.times == [0, MINUTE, 2 * MINUTE, 3 * MINUTE, 4 * MINUTE, 5 * MINUTE]
+
+
+async def test_what_ended_in_a_silence_is_not_kept_alive(redis_url: str) -> None:
+    """Its end is told once the silence is over, as all that is news."""
     async with scene(redis_url) as one:
         one.receiver.keep_alive = timedelta(minutes=1)
         await one.restart()
         await one.tell(alert(1))
         await one.run()
         await _silence(one, seconds=HOUR)
+        await one.tell(ended(1))
         await one.run(HOUR + 1)
-        assert one.receiver.told == ["news 1.1!", "keep_alive 1.1!"]
+        assert one.receiver.told == ["news 1.1!", "news 1.2"]
         assert one.receiver.times == [0, HOUR]
 
 

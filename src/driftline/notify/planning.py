@@ -88,7 +88,7 @@ class Planner:
             *self._news(alerts, waits, now),
             *self._digest(alerts, state, waits, now),
             *self._repeats(alerts, waits, now),
-            *self._keep_alive(alerts, waits, now),
+            *self._keep_alive(alerts, waits),
             *_retrain(book.values(), waits),
         ]
         first = min(candidates, key=lambda due: due.at, default=None)
@@ -147,19 +147,17 @@ class Planner:
             at, ready = _first(timed, now)
             yield Due(at, Purpose.REPEAT, group, ready)
 
-    def _keep_alive(self, book: Mapping[str, Standing], waits: Waits, now: Micros) -> Iterator[Due]:
+    def _keep_alive(self, book: Mapping[str, Standing], waits: Waits) -> Iterator[Due]:
         interval = self.traits.keep_alive
         if interval is None:
             return
         group: Group = (Purpose.KEEP_ALIVE,)
         alive = [one for one in book.values() if one.told.believes and one.wanted.firing]
         if alive:
-            first_at = min(waits.from_(one, one.told.sent_at + interval) for one in alive)
-            at = max(first_at, waits.retry_at.get(group, 0))
-            # With the first of them all others are told as well, but what is silenced.
-            ready = [one for one in alive if waits.from_(one, 0) <= max(at, now)]
-            ready.sort(key=lambda one: one.told.sent_at)
-            yield Due(at, Purpose.KEEP_ALIVE, group, _cut(ready))
+            # With the first of them all others are told as well, silenced or not.
+            alive.sort(key=lambda one: one.told.sent_at)
+            at = max(alive[0].told.sent_at + interval, waits.retry_at.get(group, 0))
+            yield Due(at, Purpose.KEEP_ALIVE, group, _cut(alive))
 
     def _group(self, one: Standing, waits: Waits) -> Group:
         if not self.traits.takes_groups or one.alert_id in waits.alone:

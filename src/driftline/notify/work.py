@@ -160,6 +160,9 @@ class ReceiverWork:
     async def _without_muted(
         self, book: Book, due: Due, events: Mapping[str, AlertEnvelope]
     ) -> Sequence[Standing]:
+        if due.purpose is Purpose.KEEP_ALIVE:
+            # It tells nobody anything new. Left out, the receiver would say that the alert is over.
+            return due.alerts
         loud: list[Standing] = []
         muted: list[Standing] = []
         for one in due.alerts:
