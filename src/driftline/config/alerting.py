@@ -136,6 +136,8 @@ class AlertmanagerSpec(ReceiverCommon):
     """Such as http://alertmanager:9093."""
     username: Line | None = None
     password: Secret | None = None
+    keep_alive: Annotated[Duration, between("1s", "1h")] = timedelta(minutes=1)
+    """How often it is told of what fires; not told five times, it takes that as ended."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -137,6 +137,7 @@ def _alertmanager(spec: AlertmanagerSpec, parts: _Parts) -> Receiver:
         parts.url(spec.url.rstrip("/") + ALERTS_PATH),
         username=spec.username or "",
         password=None if spec.password is None else parts.secret(spec.password),
+        keep_alive=spec.keep_alive,
     )
 
 
