@@ -6,7 +6,9 @@ time). A stream's watermark is the least of its partitions' clocks *as of one mo
 them have reported on*: what one reader says now must not be compared with what another said a while
 ago. (Years-old data through live topics: an empty labels topic stands at today; the moment its
 first label is in, it stands years back. Taken together with the predictions' clock of a moment
-ago, today would have won.) Watermarks in this sense: Akidau et al., "The Dataflow Model", VLDB
+ago, today would have won.) While nothing has come from any source, it is no time at all: who starts
+a worker first and sends the records of last year then would else be late with all of them.
+Watermarks in this sense: Akidau et al., "The Dataflow Model", VLDB
 2015.
 """
 
@@ -53,6 +55,9 @@ class SourceClock(msgspec.Struct, array_like=True):
         """Take in how far the reader has come, and the newest event time of what it passed."""
         advanced = newest is not None and (self.newest is None or newest > self.newest)
         if advanced:
+            if self.newest is None:
+                # The moments at which it was empty say nothing of the times that begin here.
+                self.points.clear()
             self.newest = newest
         seen_at = progress.seen_at
         if seen_at is None:
@@ -154,6 +159,8 @@ class StreamClock:
         return True
 
     def _least(self) -> Micros:
+        if self.newest == BEFORE_ALL:
+            return BEFORE_ALL
         for role in self.roles:
             clocks = self._clocks.get(role.value)
             if clocks is None or not clocks.complete:

@@ -125,6 +125,24 @@ def test_years_old_labels_are_not_overtaken() -> None:
     assert heard.report(NOW + 3, old + 2 * SECOND, unread=50) <= old + SECOND
 
 
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("role", BOTH)
+def test_years_old_records_sent_after_a_wait_are_not_late(role: Role, first: int) -> None:
+    """Whoever starts a worker, has a coffee, and then sends the records of last year."""
+    heard = Heard(StreamClock(BOTH), partitions=2)
+    for second in range(0, 60, 5):
+        for one in BOTH:
+            for partition in (0, 1):
+                at = NOW + second * SECOND + partition
+                assert heard.report(at, role=one, partition=partition) == BEFORE_ALL
+    now, old = NOW + 60 * SECOND, NOW - 10 * YEAR
+    assert heard.report(now, old, role=role, partition=first, unread=9) <= old
+    for one in BOTH:
+        for partition in (0, 1):
+            assert heard.report(now, role=one, partition=partition, unread=0) <= old + SECOND
+    assert old <= heard.clock.watermark <= old + SECOND, "time has begun, years back"
+
+
 def test_files_go_by_event_time_alone() -> None:
     """And hold nothing back once they were read to the end; with all at the end, time is there."""
     heard = Heard(StreamClock(BOTH))
