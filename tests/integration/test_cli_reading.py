@@ -134,11 +134,11 @@ def test_topics_are_shown_made_and_held_against_what_they_need(
 ) -> None:
     """Missing ones end in exit 1; --create makes driftline's own; another setting is shown."""
     report = driftline.json("topics", expect=1)
-    assert [one["exists"] for one in report["own"]] == [False] * 3
+    assert [one["exists"] for one in report["own"]] == [False] * 4
     assert "MISSING" in driftline.run("topics", expect=1).out
     report = driftline.json("topics", "--create", expect=1)
-    assert [one["created"] for one in report["own"]] == [True] * 3
-    assert [one["differences"] for one in report["own"]] == [[]] * 3
+    assert [one["created"] for one in report["own"]] == [True] * 4
+    assert [one["differences"] for one in report["own"]] == [[]] * 4
     assert [one["exists"] for one in report["attached"]] == [False, False]
     make_sources(driftline, name)
     assert driftline.json("topics")["complete"] is True
