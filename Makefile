@@ -57,7 +57,7 @@ KAFKA_STREAMS := .bench/kafka-streams
 PEERS := .bench/quix_streams/.set-up .bench/bytewax/.set-up $(KAFKA_STREAMS)/.set-up
 
 bench: setup $(PEERS)  ## driftline beside others, some 15 minutes: make bench ROUNDS=5, make bench QUICK=1
-	$(BENCH) bench $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS)) $(foreach one,$(ONLY),--only "$(one)")
+	$(BENCH) bench $(if $(QUICK),--quick) $(if $(filter command,$(origin ROUNDS)),--rounds $(ROUNDS)) $(ONLY:%=--only "%")
 
 bench-scale: setup  ## instances, waiting predictions, signals, latency, workers: make bench-scale ONLY=instances
 	$(BENCH) bench.scale $(foreach one,$(ONLY),--only $(one))
