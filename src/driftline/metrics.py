@@ -155,9 +155,9 @@ class Metrics:
         # Ways out.
         self.notifications = self._counter(
             "notifications_total",
-            "Notifications by outcome: delivered, failed (tried again), refused, revoked, expired or"
-            " undeclared (given up), muted, held_back or passed_over. A subscription's receiver is"
-            " `subscription`.",
+            "Notifications by outcome: delivered, failed (tried again), refused, revoked, expired"
+            " or undeclared (given up), muted, held_back or passed_over. A subscription's receiver"
+            " is `subscription`.",
             "receiver",
             "outcome",
         )

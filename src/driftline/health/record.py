@@ -62,9 +62,7 @@ class OpenAlert(msgspec.Struct, frozen=True):
     def at(self, now: Micros) -> OpenAlert:
         """Without those whose word does not count any more."""
         left = {
-            name: until
-            for name, until in self.sources.items()
-            if until == FOR_EVER or until > now
+            name: until for name, until in self.sources.items() if until == FOR_EVER or until > now
         }
         return msgspec.structs.replace(self, sources=left)
 
