@@ -47,6 +47,7 @@ MOVING: Final = frozenset(
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.REPLICA_NOT_AVAILABLE,
         KafkaError.NOT_CONTROLLER,
+        KafkaError._NOENT,  # noqa: SLF001 - librdkafka's own: no partition has a leader as yet
     }
 )
 """What a broker answers while a partition gets its leader: right after a topic was made, and while
