@@ -188,11 +188,12 @@ def hear(times: Times) -> Iterator[SilenceChange]:
     silence = RoleSilence(InstanceKey("simulated"), Role.LABELS, Usual())
     for first in range(0, len(times), READ):
         part = times[first : first + READ]
-        yield from silence.on_rows(_rows(part, first))
+        yield from silence.on_rows(rows_at(part, first))
         yield from silence.on_time(int(part[-1]) - LATENESS)
 
 
-def _rows(times: Times, first: int) -> Rows:
+def rows_at(times: Times, first: int) -> Rows:
+    """Rows of these times, from this offset on."""
     count = len(times)
     return Rows(
         stream="simulated",

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from silence_false_alarms import rows_at
 
 from driftline.alerts.event import read_event
 from driftline.alerts.lifecycle import Reason
 from driftline.alerts.schema import SilenceData
 from driftline.app.alert_commands import build_accept
-from driftline.eventlog.messages import Rows
-from driftline.model import SECOND, InstanceKey, Role, SourcePartition, iso, to_datetime
+from driftline.model import SECOND, InstanceKey, Role, iso, to_datetime
 from driftline.monitor.silence import RoleSilence
 from driftline.monitor.usual import HOUR, HOURS, MINUTE, Usual
 from driftline.recorded.timeline import build_timeline
@@ -234,31 +234,13 @@ def test_a_silence_that_a_person_accepts_ends_and_is_not_told_again() -> None:
 # -- what is usual --
 
 
-def rows(times: NDArray[np.int64], first: int) -> Rows:
-    """Rows of these times."""
-    count = len(times)
-    return Rows(
-        stream="s",
-        role=Role.PREDICTIONS,
-        source=SourcePartition("t", 0),
-        first=first,
-        next=first + count,
-        seen_at=None,
-        instances=(None,),
-        instance_codes=np.zeros(count, np.int32),
-        offsets=np.arange(first, first + count),
-        ids=("",) * count,
-        times=times,
-    )
-
-
 def hear(times: NDArray[np.int64], size: int = 2_000) -> list[SilenceChange]:
     """What is told of a source with these times, where `usual` is declared."""
     silence = RoleSilence(InstanceKey("s"), Role.PREDICTIONS, Usual())
     changes = []
     for first in range(0, len(times), size):
         part = times[first : first + size]
-        changes += silence.on_rows(rows(part, first))
+        changes += silence.on_rows(rows_at(part, first))
         changes += silence.on_time(int(part[-1]))
     return changes
 
