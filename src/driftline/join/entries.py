@@ -54,13 +54,8 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Entry)
 
 
-def encode_entry(entry: Entry) -> bytes:
-    """The entry as it is stored: its group's number as four bytes, then MessagePack."""
-    return _GROUP.pack(entry.group) + _encoder.encode(entry)
-
-
 def encode_entries(entries: Mapping[str, Entry]) -> dict[str, bytes]:
-    """The entries as they are stored, by id."""
+    """The entries as they are stored, by id: the group's number as four bytes, then MessagePack."""
     heads: dict[int, bytes] = {}
     encode = _encoder.encode
     encoded = {}
@@ -73,7 +68,7 @@ def encode_entries(entries: Mapping[str, Entry]) -> dict[str, bytes]:
 
 
 def decode_entry(blob: bytes) -> Entry:
-    """The inverse of `encode_entry`.
+    """The inverse of `encode_entries`, for one of them.
 
     Raises:
         StateError: the blob is no entry.
