@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from chaos.rounds import Round
     from chaos.supervised import Supervised
+    from support.kafka_broker import KafkaBroker
+    from support.redis_server import RedisServer
 
 AOF: Final = "appendonly.aof"
 MINUTE: Final = 60.0
@@ -368,15 +370,22 @@ async def redis_away(one: Round) -> None:
     await one.start_worker()
     feeding = asyncio.create_task(one.feed(pause=1.0))
     await one.wait(1.0, 4.0)
-    if one.rng.random() < 0.5:
-        os.kill(one.servers.redis.pid, signal.SIGSTOP)
-        await asyncio.sleep(MINUTE)
-        os.kill(one.servers.redis.pid, signal.SIGCONT)
-    else:
-        await asyncio.to_thread(one.servers.redis.kill)
-        await asyncio.sleep(MINUTE)
-        await _start_redis(one)
+    await _away_a_minute(one, one.servers.redis, lambda: _start_redis(one))
     await feeding
+
+
+async def _away_a_minute(
+    one: Round, server: KafkaBroker | RedisServer, start: Callable[[], Awaitable[None]]
+) -> None:
+    """By the round's luck it is frozen, or dies and is started again."""
+    if one.rng.random() < 0.5:
+        os.kill(server.pid, signal.SIGSTOP)
+        await asyncio.sleep(MINUTE)
+        os.kill(server.pid, signal.SIGCONT)
+    else:
+        await asyncio.to_thread(server.kill)
+        await asyncio.sleep(MINUTE)
+        await start()
 
 
 async def _start_redis(one: Round) -> None:
@@ -429,14 +438,8 @@ async def broker_away(one: Round) -> None:
     await one.start_worker()
     feeding = asyncio.create_task(one.feed(pause=1.0))
     await one.wait(1.0, 4.0)
-    if one.rng.random() < 0.5:
-        os.kill(one.servers.kafka.pid, signal.SIGSTOP)
-        await asyncio.sleep(MINUTE)
-        os.kill(one.servers.kafka.pid, signal.SIGCONT)
-    else:
-        await asyncio.to_thread(one.servers.kafka.kill)
-        await asyncio.sleep(MINUTE)
-        await asyncio.to_thread(one.servers.kafka.start)
+    kafka = one.servers.kafka
+    await _away_a_minute(one, kafka, lambda: asyncio.to_thread(kafka.start))
     await feeding
 
 
