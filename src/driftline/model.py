@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 Micros: TypeAlias = int
 
@@ -81,9 +81,11 @@ class SourcePartition:
     start anew."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class InstanceKey:
-    """What has a monitor of its own: a stream, or one value of the field that splits it."""
+class InstanceKey(NamedTuple):
+    """What has a monitor of its own: a stream, or one value of the field that splits it.
+
+    A tuple, as it is looked up for each row where thousands of instances share a topic.
+    """
 
     stream: str
     value: str | None = None

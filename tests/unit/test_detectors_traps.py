@@ -9,7 +9,7 @@ import pytest
 
 from driftline.config.profiles import DETECTOR_SPEC, KINDS, AdwinSpec, Profile
 from driftline.detectors import DetectorError, Witness
-from driftline.detectors.shield import shield
+from driftline.detectors.shield import Shield
 from driftline.detectors.shipped import shipped_profile
 from driftline.detectors.standardiser import Standardiser
 from driftline.model import Level, SignalKind
@@ -150,7 +150,7 @@ def test_a_panic_of_rust_becomes_an_error_of_ours() -> None:
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
 def test_a_request_to_stop_passes(stop: type[BaseException]) -> None:
     """The shield is for failures, not for the operator."""
-    with pytest.raises(stop), shield("a detector"):
+    with pytest.raises(stop), Shield("a detector"):
         raise stop
 
 

@@ -54,8 +54,10 @@ class Ring:
         self._squares = np.empty((series, CAPACITY))
         self._meta = np.empty((4, CAPACITY), np.int64)
         self._size = 0
-        self._rest = np.empty((series, 0))
-        self._rest_times = np.empty(0, np.int64)
+        self._unfinished = np.empty((series, BLOCK))
+        self._unfinished_times = np.empty(BLOCK, np.int64)
+        self.unfinished = 0
+        """The number of values in the unfinished block."""
         self.last = np.zeros(series)
         """The latest value of each series."""
         self.last_at: Micros = 0
@@ -67,9 +69,12 @@ class Ring:
         return self._size
 
     @property
-    def unfinished(self) -> int:
-        """The number of values in the unfinished block."""
-        return int(self._rest_times.size)
+    def _rest(self) -> Floats:
+        return self._unfinished[:, : self.unfinished]
+
+    @property
+    def _rest_times(self) -> Ints:
+        return self._unfinished_times[: self.unfinished]
 
     @property
     def count(self) -> int:
@@ -84,7 +89,7 @@ class Ring:
     def cut(self, values: Floats, times: Ints) -> tuple[Blocks, Floats, Ints]:
         """The blocks that these values complete, and what is then left over; changes nothing."""
         values = np.clip(values, -LIMIT, LIMIT)
-        if self._rest_times.size:
+        if self.unfinished:
             values = np.concatenate((self._rest, values), axis=1)
             times = np.concatenate((self._rest_times, times))
         whole = times.size - times.size % BLOCK
@@ -104,13 +109,27 @@ class Ring:
             done += len(part)
             if self._size == CAPACITY:
                 self._thin()
-        # Copies: a view would keep the caller's whole batch alive.
-        self._rest, self._rest_times = rest.copy(), rest_times.copy()
+        self._leave_over(rest, rest_times)
+
+    def _leave_over(self, rest: Floats, rest_times: Ints) -> None:
+        self.unfinished = rest_times.size
+        self._unfinished[:, : self.unfinished] = rest
+        self._unfinished_times[: self.unfinished] = rest_times
 
     def extend(self, values: Floats, times: Ints) -> None:
         """Take in finite values (a row per series) and their event times."""
         self.add(*self.cut(values, times))
         self.remember_last(values, times)
+
+    def append(self, value: float, at: Micros) -> None:
+        """Take in one finite value of the only series: what `extend` does, without its columns."""
+        value = min(max(value, -LIMIT), LIMIT)
+        self._unfinished[0, self.unfinished] = self.last[0] = value
+        self._unfinished_times[self.unfinished] = self.last_at = at
+        self.unfinished += 1
+        if self.unfinished == BLOCK:
+            whole = summarise(self._unfinished, self._unfinished_times, BLOCK)
+            self.add(whole, self._unfinished[:, :0], self._unfinished_times[:0])
 
     def remember_last(self, values: Floats, times: Ints) -> None:
         """Keep the latest values: all there is to show of a change after a handful of values."""
@@ -138,9 +157,9 @@ class Ring:
     def all_blocks(self) -> Blocks:
         """The whole blocks and the unfinished one as the last, if it has any value."""
         whole = self.blocks
-        if not self._rest_times.size:
+        if not self.unfinished:
             return whole
-        last = summarise(np.ascontiguousarray(self._rest), self._rest_times, self._rest_times.size)
+        last = summarise(np.ascontiguousarray(self._rest), self._rest_times, self.unfinished)
         return join(whole, last)
 
     def sample(self, row: int, start: int, stop: int | None = None) -> Sample | None:
@@ -208,7 +227,7 @@ class Ring:
         ring._squares[:, :size] = squares
         ring._meta[:, :size] = meta
         ring._size = size
-        ring._rest, ring._rest_times = rest, rest_times
+        ring._leave_over(rest, rest_times)
         ring.mark, ring.last, ring.last_at = (
             state.mark,
             last[:, 0] if series else last[0:0, 0:0].ravel(),

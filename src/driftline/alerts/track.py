@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from driftline.alerts.split import Finding
     from driftline.config.watches import Watch
     from driftline.model import Alarm, InstanceKey, Micros
+
+PLAIN_SERIES: Final = ("",)
+"""The series of a signal that is not categorical."""
 
 
 class SignalTrack:
@@ -96,6 +99,19 @@ class SignalTrack:
             row = self._learn(values[:, :end], times[:end], clock, row, changes)
         self._ring.remember_last(values, times)
         return changes
+
+    @property
+    def quiet(self) -> bool:
+        """Whether values change nothing but the memory of a plain signal.
+
+        No alert lives, and what the last one left behind is over.
+        """
+        return self._alert is None and self._ended is None and self._series == PLAIN_SERIES
+
+    def learn(self, value: float, at: Micros, known: Micros) -> None:
+        """Learn one value while the track is quiet: what `extend` does, without its columns."""
+        self._clock = max(self._clock, known)
+        self._ring.append(value, at)
 
     def first_due(self, known: Ints) -> int | None:
         """The first of the next values by which time moves the alert, as `known` is of `extend`.

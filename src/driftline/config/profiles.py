@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Annotated, ClassVar, Final, Literal, Self, TypeAlias, TypeVar
@@ -260,11 +260,14 @@ class Profile:
 
     name: str
     spec: DetectorSpec
+    digest: str = field(init=False, repr=False, compare=False)
+    """Identifies the settings, not the name: stored detector state belongs to it. Worked out once,
+    as thousands of instances may share a profile."""
 
-    @property
-    def digest(self) -> str:
-        """Identifies the settings, not the name: stored detector state belongs to it."""
-        return hashlib.sha256(_canonical(self.spec).encode()).hexdigest()[:16]
+    def __post_init__(self) -> None:
+        """Work out what follows from the settings."""
+        digest = hashlib.sha256(_canonical(self.spec).encode()).hexdigest()[:16]
+        object.__setattr__(self, "digest", digest)
 
     def to_json(self) -> str:
         """The profile as text, for `from_json`."""

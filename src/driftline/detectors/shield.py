@@ -7,28 +7,42 @@ past every `except Exception`.
 from __future__ import annotations
 
 from asyncio import CancelledError
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Final
 
 from driftline.errors import DriftlineError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+_PASSING: Final = (
+    KeyboardInterrupt,
+    SystemExit,
+    CancelledError,
+    GeneratorExit,
+    MemoryError,
+    DriftlineError,
+)
 
 
 class DetectorError(DriftlineError):
     """A detector failed: its state is lost until it is restored or begins anew."""
 
 
-@contextmanager
-def shield(what: str) -> Iterator[None]:
-    """Turn what is raised inside into a DetectorError; requests to stop and our own errors pass."""
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit, CancelledError, GeneratorExit, MemoryError):
-        raise
-    except DriftlineError:
-        raise
-    except BaseException as error:
-        message = f"{what}: {type(error).__name__}: {error}"
+class Shield:
+    """Turns what is raised inside into a DetectorError; requests to stop and our own errors pass.
+
+    A class, not a generator: one value at a time would cost more to guard than to learn.
+    """
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object
+    ) -> None:
+        if error is None or isinstance(error, _PASSING):
+            return
+        message = f"{self._what}: {type(error).__name__}: {error}"
         raise DetectorError(message) from error

@@ -50,6 +50,10 @@ class Standardiser:
             scaled = (values - self.mean) / self.deviation
         return scaled.clip(-CLIP, CLIP)
 
+    def apply_one(self, value: float) -> float:
+        """One value standardised: to the last bit what `apply` gives."""
+        return min(max((value - self.mean) / self.deviation, -CLIP), CLIP)
+
 
 def _without_wild(values: NDArray[np.float64]) -> NDArray[np.float64]:
     low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))

@@ -10,7 +10,7 @@ import numpy as np
 import river
 
 from driftline.detectors.engines import build_engine
-from driftline.detectors.shield import DetectorError, shield
+from driftline.detectors.shield import DetectorError, Shield
 from driftline.detectors.standardiser import CLIP, Standardiser
 from driftline.detectors.state import (
     LIMIT,
@@ -24,8 +24,6 @@ from driftline.errors import DriftlineError, StateError
 from driftline.model import Level, SignalKind
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from numpy.typing import NDArray
 
     from driftline.config.profiles import Profile
@@ -87,10 +85,12 @@ class Witness:
         binary signal.
         """
         self._digest = profile.digest
+        self._largest = CLIP if kind is SignalKind.UNIT else LIMIT
         self._scaled = kind is SignalKind.UNBOUNDED and profile.spec.standardise
         self._scale: Standardiser | None = None
         self._warming: NDArray[np.float64] = np.empty(0)
-        with self._shield():
+        self._shield = Shield(f"detector {profile.name} ({profile.spec.kind})")
+        with self._shield:
             self._engine = build_engine(profile.spec)
 
     @property
@@ -114,10 +114,24 @@ class Witness:
             return found
         return [Detection(int(rows[d.index]), d.values_seen, d.level) for d in found]
 
+    def feed_one(self, value: float) -> Detection | None:
+        """Learn from one value: what `feed` does, without its columns.
+
+        What needs a closer look goes there: an unusable value, and the warm-up.
+        """
+        if not self._takes(value) or (self._scaled and self._scale is None):
+            return next(iter(self.feed(np.array([value]))), None)
+        if self._scale is not None:
+            value = self._scale.apply_one(value)
+        with self._shield:
+            found = self._engine.run([value])
+        self.seen += 1
+        return Detection(0, self.seen, found[0][1]) if found else None
+
     def snapshot(self) -> bytes:
         """The whole state: a witness of the same profile that restores it goes on exactly so."""
         warming = self._scaled and self._scale is None
-        with self._shield():
+        with self._shield:
             engine = b"" if warming else self._engine.snapshot()
         scale = None if self._scale is None else (self._scale.mean, self._scale.deviation)
         state = WitnessState(
@@ -145,7 +159,7 @@ class Witness:
         warming = np.frombuffer(_whole_floats(state.warming), dtype=_FLOAT).astype(np.float64)
         self._check_progress(state, warming)
         try:
-            with self._shield():
+            with self._shield:
                 engine = build_engine(self.profile.spec)
                 if state.engine:
                     engine.restore(state.engine)
@@ -161,12 +175,18 @@ class Witness:
         if self.kind is SignalKind.BINARY:
             usable = (values == 0) | (values == 1)
         else:  # false for NaN too
-            usable = np.abs(values) <= (CLIP if self.kind is SignalKind.UNIT else LIMIT)
+            usable = np.abs(values) <= self._largest
         if usable.all():
             return None
         rows = np.flatnonzero(usable)
         self.unusable += len(values) - len(rows)
         return rows
+
+    def _takes(self, value: float) -> bool:
+        """Whether a detector may see this value."""
+        if self.kind is SignalKind.BINARY:
+            return value in (0, 1)
+        return abs(value) <= self._largest
 
     def _warm(self, values: NDArray[np.float64]) -> list[Detection]:
         """Collect values until they fix the scale, then feed them all, and what is left."""
@@ -186,7 +206,7 @@ class Witness:
         seen = self.seen + 1
         if self._scale is not None:
             values = self._scale.apply(values)
-        with self._shield():
+        with self._shield:
             found = self._engine.run(values.tolist())
         self.seen += len(values)
         return [Detection(first + index, seen + index, level) for index, level in found]
@@ -215,9 +235,6 @@ class Witness:
             mean, deviation = state.scale
             require(bounded(mean, deviation) and deviation > 0, "a scale")
             require(state.seen >= warm_up, "a warm-up that has ended")
-
-    def _shield(self) -> AbstractContextManager[None]:
-        return shield(f"detector {self.profile.name} ({self.profile.spec.kind})")
 
 
 def _whole_floats(packed: bytes) -> bytes:

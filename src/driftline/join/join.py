@@ -132,9 +132,14 @@ class Join:
         """Entries held in memory."""
         return len(self._recent)
 
+    @property
+    def resident(self) -> bool:
+        """Whether all entries are in memory."""
+        return self._groups.first_number >= self._resident_from
+
     def unknown(self, ids: Iterable[str]) -> list[str]:
         """The ids that may have an entry in the store and none in memory."""
-        if self._groups.first_number >= self._resident_from:
+        if self.resident:
             return []
         return [id_ for id_ in ids if id_ not in self._recent]
 
@@ -151,28 +156,39 @@ class Join:
         outcomes: list[Outcome] = []
         partition = rows.source.partition
         for row, (id_, at, offset, prediction, score, version) in enumerate(prediction_rows(rows)):
-            entry = self._entry(id_, found)
-            if entry is not None and entry.kind != _EARLY:
-                # The same position does not make it the same row: a topic may be made again. Rows
-                # that were applied before do not come here, entries and position are stored as one.
-                self.totals.duplicate_predictions += 1
-                continue
-            if entry is not None and entry.at - at <= self._groups.horizon:
-                made = Entry(0, _JOINED, at, partition, offset, prediction, score, version)
-                outcomes.append(self._complete_early(row, id_, entry, made))
-            elif self._groups.expired_at(at, self._now):
-                # Whether it came before nobody knows by now: it is counted, and fed to nothing. A
-                # label held for it stays until its own time is over, and is an orphan then.
-                self.totals.late += 1
-                continue
-            else:
-                if entry is not None:
-                    self._orphan(entry)
-                made = Entry(0, _WAITING, at, partition, offset, prediction, score, version)
-                self._hold(id_, made)
-            self.totals.predictions += 1
-            fresh.append(row)
+            made = Entry(0, _WAITING, at, partition, offset, prediction, score, version)
+            is_fresh, outcome = self.take_prediction(row, id_, made, found)
+            fresh += [row] if is_fresh else []
+            outcomes += [] if outcome is None else [outcome]
         return fresh, Outcomes.of(outcomes)
+
+    def take_prediction(
+        self, row: int, id_: str, made: Entry, found: Mapping[str, Entry]
+    ) -> tuple[bool, Outcome | None]:
+        """Take in one prediction, as an entry without a group.
+
+        Returns whether it is new, and the pair that an early label made of it.
+        """
+        entry = self._entry(id_, found)
+        if entry is not None and entry.kind != _EARLY:
+            # The same position does not make it the same row: a topic may be made again. Rows
+            # that were applied before do not come here, entries and position are stored as one.
+            self.totals.duplicate_predictions += 1
+            return False, None
+        outcome = None
+        if entry is not None and entry.at - made.at <= self._groups.horizon:
+            outcome = self._complete_early(row, id_, entry, made)
+        elif self._groups.expired_at(made.at, self._now):
+            # Whether it came before nobody knows by now: it is counted, and fed to nothing. A
+            # label held for it stays until its own time is over, and is an orphan then.
+            self.totals.late += 1
+            return False, None
+        else:
+            if entry is not None:
+                self._orphan(entry)
+            self._hold(id_, made)
+        self.totals.predictions += 1
+        return True, outcome
 
     def on_labels(
         self, rows: Rows, found: Mapping[str, Entry]
@@ -186,18 +202,35 @@ class Join:
         revisions: list[Revision] = []
         partition = rows.source.partition
         for row, (id_, at, offset, label) in enumerate(label_rows(rows)):
-            entry = self._entry(id_, found)
-            if entry is None:
-                self._hold_early(id_, Entry(0, _EARLY, at, partition, offset, label=label))
-            elif entry.kind == _WAITING:
-                if at - entry.at > self._groups.horizon:
-                    self.totals.orphaned += 1
-                    continue
-                truth = Entry(0, _EARLY, at, partition, offset, label=label)
-                outcomes.append(self._complete(row, id_, entry, truth))
-            else:
-                revisions += self._label_again(id_, entry, label)
+            truth = Entry(0, _EARLY, at, partition, offset, label=label)
+            made = self._take_label(row, id_, truth, found)
+            if isinstance(made, Revision):
+                revisions.append(made)
+            elif made is not None:
+                outcomes.append(made)
         return Outcomes.of(outcomes), revisions
+
+    def take_label(
+        self, row: int, id_: str, truth: Entry, found: Mapping[str, Entry]
+    ) -> Outcome | Revision | None:
+        """Take in one label, as an entry without a group; what it completed, or corrected."""
+        self.totals.labels += 1
+        return self._take_label(row, id_, truth, found)
+
+    def _take_label(
+        self, row: int, id_: str, truth: Entry, found: Mapping[str, Entry]
+    ) -> Outcome | Revision | None:
+        entry = self._entry(id_, found)
+        if entry is None:
+            self._hold_early(id_, truth)
+            return None
+        if entry.kind != _WAITING:
+            assert truth.label is not None  # noqa: S101 - a label's entry has one
+            return self._label_again(id_, entry, truth.label)
+        if truth.at - entry.at > self._groups.horizon:
+            self.totals.orphaned += 1
+            return None
+        return self._complete(row, id_, entry, truth)
 
     def on_time(self, now: Micros) -> None:
         """Event time has come to `now`, the watermark less the lateness: expire what is due."""
@@ -282,7 +315,8 @@ class Join:
         for row in again:
             entry = known[row]
             assert entry is not None  # noqa: S101 - it is known
-            revisions += self._label_again(rows.ids[row], entry, labels[row])
+            revision = self._label_again(rows.ids[row], entry, labels[row])
+            revisions += [] if revision is None else [revision]
         return outcomes, revisions
 
     def _take_early(self, rows: Rows, new: list[int], labels: list[Value]) -> bool:
@@ -423,7 +457,9 @@ class Join:
         )  # fmt: skip
 
     def _complete_early(self, row: int, id_: str, early: Entry, made: Entry) -> Outcome:
-        joined = msgspec.structs.replace(made, group=early.group, version=None, label=early.label)
+        joined = msgspec.structs.replace(
+            made, group=early.group, kind=_JOINED, version=None, label=early.label
+        )
         self._groups[early.group].early -= 1
         if self._groups.expired_at(made.at, self._now):
             self._groups[early.group].joined += 1
@@ -439,18 +475,18 @@ class Join:
         self._groups[early.group].early -= 1
         self._groups.held -= 1
 
-    def _label_again(self, id_: str, entry: Entry, label: Value) -> Sequence[Revision]:
+    def _label_again(self, id_: str, entry: Entry, label: Value) -> Revision | None:
         """A label for what has one already."""
         if entry.label == label:
             self.totals.duplicate_labels += 1
-            return ()
+            return None
         self.totals.corrected += 1
         self._put(id_, msgspec.structs.replace(entry, label=label))
         if entry.kind != _JOINED:
-            return ()
+            return None
         assert entry.prediction is not None  # noqa: S101 - a joined entry has both
         assert entry.label is not None  # noqa: S101
-        return (Revision(entry.at, entry.prediction, entry.score, entry.label, label),)
+        return Revision(entry.at, entry.prediction, entry.score, entry.label, label)
 
     def _hold_early(self, id_: str, entry: Entry) -> None:
         if self._groups.expired_at(entry.at, self._now):

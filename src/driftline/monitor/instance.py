@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from bisect import bisect_right
 from collections import Counter
 from datetime import timedelta
@@ -17,10 +18,11 @@ from driftline.config.deployment import Stream
 from driftline.config.watches import NEEDS_LABELS
 from driftline.errors import StateError
 from driftline.eventlog.messages import CommandKind
-from driftline.join import NO_OUTCOMES, Join
+from driftline.join import NO_OUTCOMES, Join, Revision
 from driftline.model import Role, SignalKind, to_datetime
 from driftline.monitor.effects import Effects
 from driftline.monitor.head import Head
+from driftline.monitor.one_row import OneRow, Value
 from driftline.monitor.silence_event import build_silence_event
 from driftline.monitor.silences import Silences
 from driftline.monitor.state import InstanceCheckpoint, Outgoing
@@ -28,8 +30,14 @@ from driftline.monitor.summary import summarise
 from driftline.monitor.trouble import InstanceTrouble
 from driftline.monitor.watchers import NO_ROW, Watchers, acknowledgement
 from driftline.monitor.waymarks import Waymarks
-from driftline.signals import Series, outcome_series, prediction_series, revised_values
-from driftline.windows import Windows
+from driftline.signals import (
+    Series,
+    outcome_series,
+    prediction_series,
+    revised_values,
+    truth_value,
+)
+from driftline.windows import PREDICTIONS, Windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,9 +45,10 @@ if TYPE_CHECKING:
     from driftline.alerts.alert import AlertChange
     from driftline.config.watches import Watch
     from driftline.eventlog.messages import Command, Rows
-    from driftline.join import Entry, Outcomes, Revision
+    from driftline.join import Entry, Outcome, Outcomes
     from driftline.model import InstanceKey, Micros
     from driftline.monitor.head import RowBooks
+    from driftline.monitor.row_table import RowTable
     from driftline.monitor.silence import SilenceChange
     from driftline.monitor.state import StoredInstance
     from driftline.monitor.trouble import Cause
@@ -60,8 +69,8 @@ class Instance:
 
     def __init__(self, key: InstanceKey, stream: Stream, *, deployment: str) -> None:
         self.key = key
-        self.stream = stream
         self._deployment = deployment
+        self._settle_on(stream)
         self._head = Head()
         self._watchers = Watchers(key, stream)
         self._join = _build_join(stream)
@@ -77,14 +86,28 @@ class Instance:
         self._rows_in_flight = 0
         self._rows_stored = 0
 
+    def _settle_on(self, stream: Stream) -> None:
+        """What follows from the declaration, and is asked for at each row."""
+        self.stream = stream
+        self._lateness = micros(stream.spec.lateness)
+        signals = [watch.signal for watch in stream.watches]
+        self._truth_signals = [signal for signal in signals if signal in NEEDS_LABELS]
+        self._said_signals = [signal for signal in signals if signal not in NEEDS_LABELS]
+        self._wants_retraining = any(watch.retrain for watch in stream.watches)
+        categorical = any(watch.kind is SignalKind.CATEGORICAL for watch in stream.watches)
+        self._by_columns = categorical or self._wants_retraining
+        """Rows are taken by columns even if there is but one."""
+
     # -- what is known --
 
     @property
     def deadline(self) -> Micros:
         """The watermark at which `on_time` has something to do next."""
         due = min(self._join.deadline, self._silences.deadline) + self._lateness
-        others = (self._windows.next_deadline, self._watchers.deadline)
-        return min([due, *(one for one in others if one is not None)])
+        for other in (self._windows.next_deadline, self._watchers.deadline):
+            if other is not None and other < due:
+                due = other
+        return due
 
     @property
     def stored_offset(self) -> int | None:
@@ -155,8 +178,9 @@ class Instance:
         return max(self.rows - self._rows_stored, 0)
 
     @property
-    def _lateness(self) -> Micros:
-        return micros(self.stream.spec.lateness)
+    def resident(self) -> bool:
+        """Whether all entries of its join are in memory."""
+        return self._join.resident
 
     def unknown_ids(self, ids: Iterable[str]) -> list[str]:
         """The ids whose entries must be looked up in the store before their rows are applied."""
@@ -191,13 +215,84 @@ class Instance:
         self._tell_causes(at, rows.seen_at, effects)
         return effects
 
+    def on_row(self, table: RowTable, row: int, found: Mapping[str, Entry]) -> Effects | None:
+        """Apply one row of a message: what `on_rows` does, without columns. None: no effects."""
+        books = self._head.books(table.role, table.source)
+        offset, at = table.offsets[row], table.times[row]
+        if (
+            self._by_columns
+            or offset < books.next_offset
+            or not self._silences.go_on(table.role, at)
+        ):
+            return self.on_rows(table.take([row]), found)
+        self.pending_rows += 1
+        books.next_offset = offset + 1
+        self._silences.on_row(table.role, table.place(row))
+        one = self._take_one(table, row, books, found)
+        for signal, (value, event_at) in one.values.items():
+            if math.isfinite(value):
+                self._windows.add_one(signal, value, event_at)
+
+        def publish(change: AlertChange, decided_at: int) -> Outgoing:
+            labels = self._labels_at(decided_at, one.fresh_rows, one.outcomes)
+            return self._publish(change, table.message.seen_at, labels)
+
+        effects = self._watchers.observe_one(one, lambda: table.take([row]), publish)
+        self._trouble.on_values(one.values, at)
+        if self._trouble.told or self._trouble.any(self._silences.firing(Role.LABELS)):
+            effects = effects or Effects()
+            self._tell_causes(at, table.message.seen_at, effects)
+        return effects
+
+    def _take_one(
+        self, table: RowTable, row: int, books: RowBooks, found: Mapping[str, Entry]
+    ) -> OneRow:
+        """Join a row and count it; what came of it."""
+        at, version, is_label = table.times[row], table.version(row), table.role is Role.LABELS
+        before = self._duplicates
+        fresh, outcome = (
+            (False, self._join_label(table, row, found))
+            if is_label
+            else self._join_prediction(table, row, found)
+        )
+        duplicates = self._duplicates - before
+        books.applied += 1 - duplicates
+        books.duplicates += duplicates
+        if version is not None:
+            self._head.saw_version(version, 1, at, at)
+        values: dict[str, Value] = {}
+        if fresh:
+            self._windows.add_one(PREDICTIONS, 1.0, at)
+            said = table.values(row, self._said_signals)
+            values = {signal: Value(value, at) for signal, value in said.items()}
+        if outcome is not None:
+            for signal in self._truth_signals:
+                truth = truth_value(signal, outcome)
+                if truth is not None:
+                    values[signal] = Value(truth, outcome.at)
+        return OneRow(at, version, table.versioned, fresh, outcome, values)
+
+    @property
+    def _duplicates(self) -> int:
+        return self._join.totals.duplicate_predictions + self._join.totals.duplicate_labels
+
+    def _join_prediction(
+        self, table: RowTable, row: int, found: Mapping[str, Entry]
+    ) -> tuple[bool, Outcome | None]:
+        if self.stream.spec.labels is None:
+            return True, None
+        return self._join.take_prediction(0, table.ids[row], table.entry(row), found)
+
+    def _join_label(self, table: RowTable, row: int, found: Mapping[str, Entry]) -> Outcome | None:
+        made = self._join.take_label(0, table.ids[row], table.entry(row), found)
+        if isinstance(made, Revision):
+            self._revise(made)
+            return None
+        return made
+
     def _mark(self, rows: Rows) -> None:
         if self._wants_retraining:
             self._waymarks.extend(rows)
-
-    @property
-    def _wants_retraining(self) -> bool:
-        return any(watch.retrain for watch in self.stream.watches)
 
     def _new_rows(self, rows: Rows) -> Rows:
         books = self._head.books(rows.role, rows.source)
@@ -223,7 +318,7 @@ class Instance:
         books.duplicates += duplicates
         self._count_versions(rows)
         series = prediction_series(self._watchers.signals, rows, fresh)
-        series |= outcome_series(self._outcome_signals(), self.stream.spec.task, outcomes)
+        series |= outcome_series(self._truth_signals, self.stream.spec.task, outcomes)
         if fresh:
             times = rows.times if len(fresh) == len(rows) else rows.times[np.asarray(fresh)]
             self._windows.count_predictions(times)
@@ -240,14 +335,11 @@ class Instance:
         books.duplicates += duplicates
         for revision in revisions:
             self._revise(revision)
-        return outcomes, outcome_series(self._outcome_signals(), self.stream.spec.task, outcomes)
-
-    def _outcome_signals(self) -> list[str]:
-        return [signal for signal in self._watchers.signals if signal in NEEDS_LABELS]
+        return outcomes, outcome_series(self._truth_signals, self.stream.spec.task, outcomes)
 
     def _revise(self, revision: Revision) -> None:
         """A corrected label changes counts and windows, never a detector: it saw what was known."""
-        for signal in self._outcome_signals():
+        for signal in self._truth_signals:
             values = revised_values(signal, revision)
             if values is not None:
                 self._windows.replace(signal, *values, revision.at)
@@ -329,7 +421,7 @@ class Instance:
     def redeclare(self, stream: Stream, at: Micros) -> Effects:
         """From here on `stream` declares this instance. What it still watches alike goes on."""
         effects = Effects()
-        self.stream = stream
+        self._settle_on(stream)
         self._declaration_stored = False
         self._watchers.redeclare(stream, at, self._publisher(effects, at))
         self._join.redeclare(horizon=_horizon(stream), max_waiting=stream.spec.max_waiting)

@@ -16,8 +16,9 @@ from driftline.model import InstanceKey
 from driftline.monitor.effects import Effects
 from driftline.monitor.instance import Instance
 from driftline.monitor.partition_state import FORMAT, PartitionState
+from driftline.monitor.row_table import RowTable, rows_by_instance
 from driftline.monitor.state import InstanceCheckpoint, PartitionCheckpoint
-from driftline.monitor.stream import StreamMonitor, by_instance, count_from, is_past
+from driftline.monitor.stream import StreamMonitor, is_past
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 LEAST_KEPT: Final = 100
 """Entries that an instance may always keep in memory."""
+FEW_ROWS: Final = 8
+"""So many rows of an instance are quicker taken one by one than by columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +114,11 @@ class PartitionMonitor:
             if not isinstance(message, Rows) or message.stream not in self._streams:
                 continue
             instances = self._streams[message.stream].instances
-            for key, rows in by_instance(message):
+            for key, rows in rows_by_instance(message):
                 instance = instances.get(key)
-                ids = instance.unknown_ids(rows.ids) if instance is not None else None
+                if instance is None or instance.resident:
+                    continue
+                ids = instance.unknown_ids([message.ids[row] for row in rows])
                 if ids:
                     wanted.setdefault(key, []).extend(ids)
         return wanted
@@ -160,35 +165,41 @@ class PartitionMonitor:
         if monitor is None:
             return effects
         since = monitor.pass_rows(message)
-        for key, rows in by_instance(message):
+        table = RowTable(message)
+        for key, rows in rows_by_instance(message):
             instance = None
             if key not in self.suspended:
                 instance = monitor.instances.get(key) or self._admit(monitor, key)
                 if instance is None:
-                    monitor.refused += count_from(rows, since)
+                    monitor.refused += table.count_from(rows, since)
                 elif not is_past(instance, offset):
-                    self._apply_rows(monitor, instance, rows, found.get(key, {}), effects)
+                    self._apply_rows(instance, table, rows, found.get(key, {}), effects)
+                    monitor.note_deadline(instance)
             if key in self.suspended:
-                monitor.suspended_rows += count_from(rows, since)
+                monitor.suspended_rows += table.count_from(rows, since)
         return effects
 
     def _apply_rows(
         self,
-        monitor: StreamMonitor,
         instance: Instance,
-        rows: Rows,
+        table: RowTable,
+        rows: Sequence[int],
         found: Mapping[str, bytes],
         effects: Effects,
     ) -> None:
         lost = instance.new_rows
         try:
             entries = {id_: decode_entry(blob) for id_, blob in found.items()}
-            effects.add(instance.on_rows(rows, entries))
+            if len(rows) > FEW_ROWS:
+                effects.add(instance.on_rows(table.take(rows), entries))
+                return
+            for row in rows:
+                came = instance.on_row(table, row, entries)
+                if came is not None:
+                    effects.add(came)
         except DriftlineError as error:
             # Trouble of one instance stays there: its stored state is left as it was.
             self._drop(instance.key, str(error), lost)
-            return
-        monitor.deadline = min(monitor.deadline, instance.deadline)
 
     def _admit(self, monitor: StreamMonitor, key: InstanceKey) -> Instance | None:
         if len(monitor.instances) >= monitor.stream.spec.max_instances:
@@ -231,7 +242,7 @@ class PartitionMonitor:
             if successor is not None:
                 successor.restore(former.state())
                 successor.instances = former.instances
-                successor.find_deadline()
+                successor.note_deadlines()
         self.needs_reload = bool(self._streams.keys() - before.keys())
         self._departed += [
             instance
@@ -251,7 +262,7 @@ class PartitionMonitor:
         if is_past(instance, offset):
             return Effects()
         effects = instance.on_command(command)
-        monitor.deadline = min(monitor.deadline, instance.deadline)
+        monitor.note_deadline(instance)
         return effects
 
     def _on_forget(self, command: Command) -> None:
@@ -376,7 +387,7 @@ class PartitionMonitor:
         instance.load_windows(blobs)
         if instance.stream != monitor.stream and not is_past(instance, self.offset):
             instance.redeclare(monitor.stream, self._declared_at)
-        monitor.deadline = min(monitor.deadline, instance.deadline)
+        monitor.note_deadline(instance)
 
 
 def names(command: Command, key: InstanceKey) -> bool:

@@ -106,16 +106,13 @@ class RoleSilence:
     def __init__(self, instance: InstanceKey, role: Role, limit: Limit) -> None:
         self._instance = instance
         self._role = role
-        self._limit = limit
+        self._hold_to(limit)
         self._state = SilenceState()
 
-    @property
-    def _usual(self) -> Usual | None:
-        return self._limit if isinstance(self._limit, Usual) else None
-
-    @property
-    def _least(self) -> Micros:
-        return LEAST if isinstance(self._limit, Usual) else self._limit
+    def _hold_to(self, limit: Limit) -> None:
+        self._limit = limit
+        self._usual = limit if isinstance(limit, Usual) else None
+        self._least = LEAST if isinstance(limit, Usual) else limit
 
     @property
     def firing(self) -> Silent | None:
@@ -128,14 +125,20 @@ class RoleSilence:
         return None if self.firing is None else self._alert_id(self.firing.since)
 
     @property
+    def begun(self) -> bool:
+        """Whether it is known since when rows are to come."""
+        return self._state.newest is not None
+
+    @property
     def deadline(self) -> Micros:
         """The event time at which `on_time` has something to do next."""
-        state, due = self._state, NEVER
-        if state.gaps:
-            due = min(self._next(gap.since.at, gap.due) for gap in state.gaps)
+        state = self._state
+        due = NEVER if self._usual is None else self._usual.due
+        for gap in state.gaps:
+            due = min(due, self._next(gap.since.at, gap.due))
         if state.newest is not None and state.alert is None:
             due = min(due, self._next(state.newest.at, state.due))
-        return due if self._usual is None else min(due, self._usual.due)
+        return due
 
     def _next(self, since: Micros, due: Micros | None) -> Micros:
         return (since + self._least if due is None else due) + 1
@@ -171,6 +174,23 @@ class RoleSilence:
                 self._usual.add(rows.times)
         self._find_gaps(rows)
         return changes
+
+    def goes_on(self, at: Micros) -> bool:
+        """Whether a row of this time would only show that the source is not silent."""
+        state = self._state
+        return (
+            state.alert is None
+            and not state.gaps
+            and state.newest is not None
+            and at - state.newest.at <= self._least
+        )
+
+    def on_row(self, row: Place) -> None:
+        """Take in a row with which the source `goes_on`: what `on_rows` does, without columns."""
+        if self._usual is not None:
+            self._usual.add_one(row.at)
+        if self._state.newest is None or row.at > self._state.newest.at:
+            self._state.newest, self._state.due = row, None
 
     def _go_on(self, rows: Rows, row: int) -> None:
         newest = self._state.newest
@@ -322,7 +342,7 @@ class RoleSilence:
         """Another limit holds from here on; what was learned stays."""
         if isinstance(limit, Usual) and isinstance(self._limit, Usual):
             return
-        self._limit = limit
+        self._hold_to(limit)
         self._state.due = None
         for gap in self._state.gaps:
             gap.due = None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from driftline.config.streams import StreamSpec
     from driftline.eventlog.messages import Rows
     from driftline.model import InstanceKey, Micros
-    from driftline.monitor.silence import Limit, SilenceChange, Silent
+    from driftline.monitor.silence import Limit, Place, SilenceChange, Silent
 
 
 class Silences:
@@ -35,7 +35,10 @@ class Silences:
     @property
     def deadline(self) -> Micros:
         """The event time, less lateness, at which `on_time` has something to do next."""
-        return min((one.deadline for one in self._roles.values()), default=NEVER)
+        due = NEVER
+        for one in self._roles.values():
+            due = min(due, one.deadline)
+        return due
 
     def firing(self, role: Role) -> Silent | None:
         """The alert of a role that lives."""
@@ -51,6 +54,19 @@ class Silences:
             else:
                 silence.begin(rows)
         return changes
+
+    def go_on(self, role: Role, at: Micros) -> bool:
+        """Whether a row of this role and time would only show that nobody is silent."""
+        for other, one in self._roles.items():
+            if not (one.goes_on(at) if other is role else one.begun):
+                return False
+        return True
+
+    def on_row(self, role: Role, row: Place) -> None:
+        """Take in a row with which the sources `go_on`: what `on_rows` does, without columns."""
+        silence = self._roles.get(role)
+        if silence is not None:
+            silence.on_row(row)
 
     def on_time(self, now: Micros, ended: Mapping[Role, Micros]) -> list[SilenceChange]:
         """Every row up to `now` has come; the alerts that follow.

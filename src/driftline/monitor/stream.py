@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from driftline.clocks import BEFORE_ALL, StreamClock
 from driftline.model import InstanceKey, Role
 from driftline.monitor.books import Books
+from driftline.monitor.deadlines import Deadlines
 from driftline.monitor.effects import Effects
-from driftline.monitor.instance import NEVER
 from driftline.monitor.partition_state import StreamState
 from driftline.monitor.trouble import StreamTrouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from driftline.config.deployment import Stream
     from driftline.eventlog.messages import Passage, Progress, Rows
     from driftline.model import Micros
@@ -42,8 +38,7 @@ class StreamMonitor:
         self.forgotten_rows = 0
         self.passed: dict[str, tuple[str, int]] = {}
         self.instances: dict[InstanceKey, Instance] = {}
-        self.deadline: Micros = NEVER
-        """Not later than the first deadline of any instance."""
+        self._deadlines = Deadlines()
 
     def state(self) -> StreamState:
         """All but the instances, as it is stored."""
@@ -100,42 +95,28 @@ class StreamMonitor:
         """The watermark rose: tell those instances that have something to do by now."""
         effects = Effects()
         watermark = self.clock.watermark
-        if watermark < self.deadline:
-            return effects
-        for instance in self.instances.values():
+        for key in self._deadlines.due(watermark):
+            instance = self.instances.get(key)
+            if instance is None:
+                continue
             if instance.deadline <= watermark and not is_past(instance, offset):
                 effects.add(instance.on_time(watermark, seen_at, self._ended))
-        self.find_deadline()
+            self.note_deadline(instance)
         return effects
 
-    def find_deadline(self) -> None:
-        """Look at all instances for the one that is due first."""
-        self.deadline = min((one.deadline for one in self.instances.values()), default=NEVER)
+    def note_deadlines(self) -> None:
+        """Note when each instance has something to do."""
+        for instance in self.instances.values():
+            self.note_deadline(instance)
+
+    def note_deadline(self, instance: Instance) -> None:
+        """An instance may have something to do at an earlier time than was known."""
+        self._deadlines.note(instance.key, instance.deadline)
 
 
 def is_past(instance: Instance, offset: int) -> bool:
     """Whether the instance's stored state already holds the message at this offset."""
     return instance.stored_offset is not None and offset < instance.stored_offset
-
-
-def count_from(rows: Rows, since: int) -> int:
-    """How many of the rows have an offset from `since` on."""
-    return len(rows) - int(np.searchsorted(rows.offsets, since))
-
-
-def by_instance(message: Rows) -> Iterator[tuple[InstanceKey, Rows]]:
-    """The message's rows by instance, in the order in which the instances are named."""
-    if len(message.instances) == 1:
-        if len(message):
-            yield InstanceKey(message.stream, message.instances[0]), message
-        return
-    order = np.argsort(message.instance_codes, kind="stable")
-    codes = message.instance_codes[order]
-    edges = np.flatnonzero(np.diff(codes)) + 1
-    for part in np.split(order, edges):
-        if len(part):
-            value = message.instances[int(message.instance_codes[part[0]])]
-            yield InstanceKey(message.stream, value), message.take(part.astype(np.int64))
 
 
 def _roles(stream: Stream) -> tuple[Role, ...]:

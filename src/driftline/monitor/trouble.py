@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from driftline.config.watches import Watch
     from driftline.eventlog.messages import Passage, Progress
+    from driftline.monitor.one_row import Value
     from driftline.monitor.silence import Silent
     from driftline.signals import TextSeries
 
@@ -187,6 +188,13 @@ class InstanceTrouble(msgspec.Struct, array_like=True):
                 feature = signal.removeprefix(MISSING)
                 missing = self.missing.setdefault(feature, Missing())
                 missing.add(len(one.values), int(one.values.sum()), at)
+
+    def on_values(self, values: Mapping[str, Value], at: Micros) -> None:
+        """Look at which features were missing in one row: what `on_series` does."""
+        for signal, one in values.items():
+            if signal.startswith(MISSING):
+                feature = signal.removeprefix(MISSING)
+                self.missing.setdefault(feature, Missing()).add(1, int(one.value), at)
 
     def any(self, silent: Silent | None) -> bool:
         """Whether anything is wrong; `silent` as of `cause`."""

@@ -121,6 +121,20 @@ class Usual:
             counting.count += count
             counting.minutes |= 1 << place
 
+    def add_one(self, at: Micros) -> None:
+        """Count one row: what `add` does, without its columns."""
+        state = self.counting
+        hour, place = divmod(at // MINUTE, 60)
+        if state.following is None:
+            state.following = hour + 1
+        counting = state.hours.get(hour)
+        if counting is None:
+            if hour < state.following or len(state.hours) >= MAX_HOURS:
+                return
+            counting = state.hours[hour] = Counting()
+        counting.count += 1
+        counting.minutes |= 1 << place
+
     def learn_until(self, now: Micros) -> None:
         """Let all hours teach that are over now."""
         state = self.counting

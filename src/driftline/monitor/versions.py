@@ -80,6 +80,14 @@ class VersionShares:
         self._forget(sorted(last, key=last.__getitem__))
         return sorted(found, key=lambda one: one.place)
 
+    def carries(self, version: str | None) -> bool:
+        """Whether a row of this version would change nothing but the clock."""
+        return not self._open and (version is None or version in self._seen)
+
+    def take_one(self, at: Micros) -> None:
+        """Learn a row of a version that it `carries`: what `take` does, without columns."""
+        self._clock = max(self._clock, at)
+
     @property
     def _open(self) -> list[str]:
         """Versions that have not taken over yet."""
@@ -151,6 +159,14 @@ class Versions:
             for one in self._outcomes.take(outcomes.versions, rows.times[places]):
                 found.setdefault(int(places[one.place]), []).append((True, one))
         return found
+
+    def carry(self, version: str | None, *, labelled: bool) -> bool:
+        """Whether a row of this version would change nothing but a clock."""
+        return (self._outcomes if labelled else self._predictions).carries(version)
+
+    def take_one(self, at: Micros, *, labelled: bool) -> None:
+        """Learn a row of a version that they `carry`: what `take` does, without columns."""
+        (self._outcomes if labelled else self._predictions).take_one(at)
 
     def snapshot(self) -> bytes:
         """All of it."""

@@ -141,6 +141,17 @@ class WatchedSignal:
                 ]
         return observed
 
+    def observe_one(self, value: float) -> list[Hit]:
+        """Give one value of a plain signal to the detectors."""
+        self._changed = True
+        hits = []
+        for profile in self.watch.profiles:
+            detection = self._witness(PLAIN, profile).feed_one(value)
+            if detection is not None:
+                seen, level = detection.values_seen, detection.level
+                hits.append(Hit(0, PLAIN, profile, seen, level))
+        return hits
+
     def hear(self, alarm: Alarm, incarnation: str) -> list[AlertChange]:
         """A detector alarmed at the latest value that the track was given."""
         self.alarms += 1

@@ -16,7 +16,7 @@ from driftline.monitor.versions import Versions
 from driftline.monitor.watched import WatchedSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from driftline.alerts.alert import AlertChange
     from driftline.alerts.evidence import Shift
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from driftline.eventlog.messages import Command, Rows
     from driftline.join import Outcomes
     from driftline.model import InstanceKey, Micros
+    from driftline.monitor.one_row import OneRow
     from driftline.monitor.state import Outgoing
     from driftline.monitor.versions import Takeover
     from driftline.monitor.watched import Hit, Observed
@@ -86,9 +87,52 @@ class Watchers:
             for signal, watched in self._watched.items()
             if signal in series
         }
+        takeovers = self._versions.take(rows, outcomes)
+        return self._judge(rows, outcomes, observed, takeovers, publish)
+
+    def observe_one(
+        self, row: OneRow, rows: Callable[[], Rows], publish: Publish
+    ) -> Effects | None:
+        """Give the values of one row to all detectors and tracks: what `observe` does.
+
+        `rows` makes a message of it, for where there is more to be done than to learn.
+        """
+        if not self._quiet(row):
+            return self.observe(rows(), row.outcomes, row.series(), publish)
+        hits = {
+            signal: self._watched[signal].observe_one(one.value)
+            for signal, one in row.values.items()
+        }
+        if row.versioned:
+            self._versions.take_one(row.at, labelled=False)
+        if row.outcome is not None:
+            self._versions.take_one(row.at, labelled=True)
+        if any(hits.values()):
+            observed = {signal: row.observed(signal, some) for signal, some in hits.items()}
+            return self._judge(rows(), row.outcomes, observed, {}, publish)
+        for signal, one in row.values.items():
+            self._watched[signal].track.learn(one.value, one.at, row.at)
+        return None
+
+    def _quiet(self, row: OneRow) -> bool:
+        """Whether a row teaches and does nothing else, unless a detector alarms at it."""
+        outcome, versions = row.outcome, self._versions
+        return (
+            all(self._watched[signal].track.quiet for signal in row.values)
+            and (not row.versioned or versions.carry(row.version, labelled=False))
+            and (outcome is None or versions.carry(outcome.version, labelled=True))
+        )
+
+    def _judge(
+        self,
+        rows: Rows,
+        outcomes: Outcomes,
+        observed: Mapping[str, Observed],
+        takeovers: Mapping[int, Sequence[tuple[bool, Takeover]]],
+        publish: Publish,
+    ) -> Effects:
         effects = Effects()
         alarms = _alarms_by_row(observed)
-        takeovers = self._versions.take(rows, outcomes)
         for row in sorted(alarms.keys() | takeovers.keys()):
             self._extend(observed, row, effects, publish)
             for labelled, takeover in takeovers.get(row, ()):
@@ -155,8 +199,12 @@ class Watchers:
     @property
     def deadline(self) -> Micros | None:
         """The event time at which `on_time` has something to do; None: there is nothing."""
-        deadlines = (one.track.deadline for one in self)
-        return min((one for one in deadlines if one is not None), default=None)
+        due = None
+        for watched in self._watched.values():
+            deadline = watched.track.deadline
+            if deadline is not None and (due is None or deadline < due):
+                due = deadline
+        return due
 
     def on_time(self, now: Micros, publish: Publish) -> None:
         """Event time has come so far: alerts that were held fire, others expire."""

@@ -7,6 +7,7 @@ from driftline.signals.values import (
     outcome_series,
     prediction_series,
     revised_values,
+    truth_value,
 )
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "outcome_series",
     "prediction_series",
     "revised_values",
+    "truth_value",
 ]

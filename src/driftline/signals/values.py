@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.eventlog.messages import Floats, Ints, Rows
-    from driftline.join import Outcomes, Revision
+    from driftline.join import Outcome, Outcomes, Revision
     from driftline.join.entries import Value
 
 FEATURE: Final = "feature."
@@ -89,6 +89,16 @@ def outcome_series(signals: Iterable[str], task: Task, outcomes: Outcomes) -> Se
             if values is not None:
                 found[signal] = _present(values, times, rows)
     return found
+
+
+def truth_value(signal: str, outcome: Outcome) -> float | None:
+    """The value of a signal that needs the truth, in one outcome; of no categorical signal."""
+    if signal == "error":
+        return float(outcome.prediction != outcome.label)
+    if signal == "label_delay":
+        return float(outcome.label_at - outcome.at) / SECOND
+    values = _truth_values(signal, [outcome.prediction], [outcome.score], [outcome.label])
+    return None if values is None or np.isnan(values[0]) else float(values[0])
 
 
 def revised_values(signal: str, revision: Revision) -> tuple[float, float] | None:

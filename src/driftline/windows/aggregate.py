@@ -77,7 +77,7 @@ class Aggregate:
         """Take in a column of finite values."""
         if len(values) <= _FEW:
             for value in values.tolist():
-                self._add_one(value)
+                self.add_one(value)
             return
         low, high = float(values.min()), float(values.max())
         if not self.count:
@@ -96,6 +96,17 @@ class Aggregate:
         self._stretch(low, high)
         self._sketch.add(values)
 
+    def add_one(self, value: float) -> None:
+        """Take in one finite value."""
+        if not self.count:
+            self._begin(value)
+        deviation = _bounded(value) - self._origin
+        self._sum += deviation
+        self._squares += deviation * deviation
+        self.count += 1
+        self._stretch(value, value)
+        self._sketch.add_one(value)
+
     def replace(self, old: float | None, new: float | None) -> bool:
         """Put a corrected value in the place of another; None: there was, or is now, no value.
 
@@ -110,7 +121,7 @@ class Aggregate:
             self._sum -= deviation
             self._squares -= deviation * deviation
         if new is not None:
-            self._add_one(new)
+            self.add_one(new)
         return True
 
     def merge(self, other: Aggregate) -> None:
@@ -177,16 +188,6 @@ class Aggregate:
         aggregate._min, aggregate._max = summary.min, summary.max
         aggregate._sketch = blob.unpack(summary.sketch)
         return aggregate
-
-    def _add_one(self, value: float) -> None:
-        if not self.count:
-            self._begin(value)
-        deviation = _bounded(value) - self._origin
-        self._sum += deviation
-        self._squares += deviation * deviation
-        self.count += 1
-        self._stretch(value, value)
-        self._sketch.add_one(value)
 
     def _begin(self, value: float) -> None:
         self._origin, self._sum, self._squares = _bounded(value), 0.0, 0.0

@@ -122,6 +122,13 @@ class Windows:
             for start, part in by_window(values, times, grid.size):
                 self._add(grid, start, part)
 
+    def add_one(self, signal: str, value: float, at: Micros) -> None:
+        """Take in one finite value by its event time: what `add` does, without its columns."""
+        for grid in self._by_signal[signal]:
+            aggregate = self._aggregate_for(grid, at - at % grid.size, 1)
+            if aggregate is not None:
+                aggregate.add_one(value)
+
     def count_predictions(self, times: Ints) -> None:
         """Count predictions, labelled or not, by their event times."""
         self.add(PREDICTIONS, np.ones(len(times)), times)
@@ -262,19 +269,25 @@ class Windows:
         self._find_deadline()
 
     def _add(self, grid: Grid, start: Micros, values: Floats) -> None:
+        aggregate = self._aggregate_for(grid, start, len(values))
+        if aggregate is not None:
+            aggregate.add(values)
+
+    def _aggregate_for(self, grid: Grid, start: Micros, values: int) -> Aggregate | None:
+        """The open window that so many values are to go into; None, and they are counted: none."""
         aggregate = grid.open.get(start)
         if aggregate is None:
             if self._is_closed(grid, start):
-                self.late += len(values)
-                return
+                self.late += values
+                return None
             if len(grid.open) >= grid.capacity:
-                self.refused += len(values)
-                return
+                self.refused += values
+                return None
             aggregate = grid.open[start] = Aggregate()
             if self._deadline is None or grid.closes(start) < self._deadline:
                 self._deadline = grid.closes(start)
-        aggregate.add(values)
         grid.changed[start] = aggregate
+        return aggregate
 
     def _is_closed(self, grid: Grid, start: Micros) -> bool:
         # A window that closed under a shorter lateness does not open again under a longer one.

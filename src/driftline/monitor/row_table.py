@@ -1,0 +1,130 @@
+"""A message's rows looked at one by one.
+
+Where thousands of instances share a topic, a message holds a row or two of each. Cut into a message
+for each of them, the cutting costs more than all that is done with the rows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from driftline.config.watches import MISSING
+from driftline.join.entries import Entry, EntryKind
+from driftline.join.outcomes import texts, values
+from driftline.model import InstanceKey, Role
+from driftline.monitor.silence import Place
+from driftline.signals.values import FEATURE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from driftline.eventlog.messages import Rows
+    from driftline.join.entries import Value
+    from driftline.model import Micros
+
+_KINDS = {Role.PREDICTIONS: int(EntryKind.WAITING), Role.LABELS: int(EntryKind.EARLY)}
+
+
+class RowTable:
+    """The columns of a message as lists, made once for all of its rows."""
+
+    __slots__ = (
+        "_outcome",
+        "_scores",
+        "_versions",
+        "ids",
+        "message",
+        "numbers",
+        "offsets",
+        "role",
+        "source",
+        "times",
+    )
+
+    def __init__(self, message: Rows) -> None:
+        self.message = message
+        self.role = message.role
+        self.source = message.source
+        self.ids = message.ids
+        self.times: list[Micros] = message.times.tolist()
+        self.offsets: list[int] = message.offsets.tolist()
+        self.numbers = {name: column.tolist() for name, column in message.numbers.items()}
+        name = "prediction" if self.role is Role.PREDICTIONS else "label"
+        self._outcome: Sequence[Value] = list(values(message, name))
+        self._scores: Sequence[float] | None = self.numbers.get("score")
+        self._versions = list(texts(message, "version")) if "version" in message.texts else None
+
+    def take(self, rows: Sequence[int]) -> Rows:
+        """A message of these rows alone."""
+        if len(rows) == len(self.message):
+            return self.message
+        return self.message.take(np.array(rows, np.int64))
+
+    def count_from(self, rows: Sequence[int], since: int) -> int:
+        """How many of these rows have an offset from `since` on."""
+        return sum(self.offsets[row] >= since for row in rows)
+
+    def place(self, row: int) -> Place:
+        """Where a row's record stands."""
+        source = self.source
+        return Place(
+            self.times[row],
+            source.topic,
+            source.incarnation,
+            source.partition,
+            self.offsets[row],
+        )
+
+    @property
+    def versioned(self) -> bool:
+        """Whether there are versions."""
+        return self._versions is not None
+
+    def version(self, row: int) -> str | None:
+        """The version of the model that made a prediction."""
+        return None if self._versions is None else self._versions[row]
+
+    def entry(self, row: int) -> Entry:
+        """What the join keeps of a row, as an entry without a group."""
+        at, partition, offset = self.times[row], self.source.partition, self.offsets[row]
+        said = self._outcome[row]
+        if self.role is Role.LABELS:
+            return Entry(0, _KINDS[self.role], at, partition, offset, label=said)
+        score = None if self._scores is None else self._scores[row]
+        if score != score:  # noqa: PLR0124 - so is NaN known
+            score = None
+        return Entry(0, _KINDS[self.role], at, partition, offset, said, score, self.version(row))
+
+    def values(self, row: int, signals: Iterable[str]) -> dict[str, float]:
+        """The values of those of these signals that come with a prediction."""
+        found = {}
+        for signal in signals:
+            column = self.numbers.get(signal)
+            if signal.startswith(MISSING):
+                found[signal] = float(self._is_missing(row, FEATURE + signal[len(MISSING) :]))
+            elif column is not None and column[row] == column[row]:  # no NaN
+                found[signal] = column[row]
+        return found
+
+    def _is_missing(self, row: int, feature: str) -> bool:
+        texts = self.message.texts.get(feature)
+        if texts is not None:
+            return bool(texts.codes[row] < 0)
+        column = self.numbers.get(feature)
+        return column is None or column[row] != column[row]
+
+
+def rows_by_instance(message: Rows) -> Iterator[tuple[InstanceKey, list[int]]]:
+    """Which rows are of which instance, in the order in which the instances are named."""
+    order = np.argsort(message.instance_codes, kind="stable")
+    codes = message.instance_codes[order]
+    edges = (np.flatnonzero(codes[1:] != codes[:-1]) + 1).tolist()
+    rows: list[int] = order.tolist()
+    begin = 0
+    for end in (*edges, len(rows)):
+        if end > begin:
+            value = message.instances[int(codes[begin])]
+            yield InstanceKey(message.stream, value), rows[begin:end]
+        begin = end
