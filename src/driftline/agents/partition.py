@@ -22,7 +22,7 @@ from driftline.store.protocol import Outcome
 from driftline.transport.producer import OutgoingMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Coroutine, Mapping, Sequence
 
     from driftline.agents.gauges import Gauges
     from driftline.config.deployment import Deployment
@@ -39,6 +39,16 @@ log = structlog.get_logger(__name__)
 
 CHECKPOINT_ROWS: Final = 5_000
 """After so many rows a checkpoint is due, so that one script of Redis stays small."""
+INSTANCE_ROWS: Final = 25
+"""Where thousands of instances changed, not before each has so many rows: to store one costs as
+much as to apply some ten rows."""
+INSTANCE_SECONDS: Final = 0.01
+"""For the same reason checkpoints come less often where few rows come for each of them, by so much
+for each instance that changed: storing takes some 2 % of the time then."""
+LONGEST_PAUSE: Final = 30.0
+"""Seconds, after which what a crash leaves is read again from the log."""
+MANY_INSTANCES: Final = 100
+"""Where more than so many changed, only those with something to tell are stored at once for it."""
 MAX_BYTES_PER_SECOND: Final = 20_000_000
 """Where checkpoints would write more than this, they come less often."""
 KEEP_ENTRIES: Final = 200_000
@@ -67,6 +77,7 @@ class PartitionWork:
         self._applied: list[SourceBatch] = []
         self._flight: asyncio.Task[None] | None = None
         self._urgent = False
+        self._trimmed = False
         self._given_up = False
         self._applying = asyncio.Lock()
 
@@ -82,7 +93,7 @@ class PartitionWork:
                 # What failed ends the process, and says why; this memory is not what is stored.
                 return
             pass_point(CrashPoint.EVENTS_FETCHED)
-            self.monitor.trim(KEEP_ENTRIES)
+            self._trim()
             messages = [
                 (one.offset, _decode(batch, one.offset, one.value)) for one in batch.records
             ]
@@ -175,9 +186,23 @@ class PartitionWork:
             self._due_at = now + self._pause
         if self._flight is not None and self._flight.done():
             await self._landed()
-        rows = self.monitor.pending_rows
-        if self._urgent or rows >= CHECKPOINT_ROWS or (now >= self._due_at and self._applied):
+        changed = len(self.monitor.changed)
+        most = max(CHECKPOINT_ROWS, INSTANCE_ROWS * changed)
+        full = self.monitor.pending_rows >= most or (now >= self._due_at and self._applied)
+        if full or (self._urgent and changed <= MANY_INSTANCES):
             await self._checkpoint()
+        elif self._urgent:
+            await self._tell()
+
+    async def _tell(self) -> None:
+        """Begin to store the instances that have something to tell, and nobody else.
+
+        The partition stays where it was: whoever takes over reads on from there, and these
+        instances pass over what they know already.
+        """
+        await self._landed()
+        self._urgent = False
+        self._fly(self._land_instances(self.monitor.checkpoint_told()))
 
     async def _checkpoint(self, *, forced: bool = False) -> None:
         """Encode all that changed, and begin to store it once the last one is stored.
@@ -196,12 +221,23 @@ class PartitionWork:
         batches, self._applied = self._applied, []
         self._urgent = False
         size = _size(step)
-        self._pause = max(self._interval, size / MAX_BYTES_PER_SECOND)
+        spared = min(INSTANCE_SECONDS * len(step.instances), LONGEST_PAUSE)
+        self._pause = max(self._interval, size / MAX_BYTES_PER_SECOND, spared)
         self._due_at = asyncio.get_running_loop().time() + self._pause
+        self._trimmed = False
         self._gauges.on_checkpoint(self.monitor, size)
-        self._flight = asyncio.create_task(self._land(step, batches))
+        self._fly(self._land(step, batches))
+
+    def _fly(self, landing: Coroutine[None, None, None]) -> None:
+        self._flight = asyncio.create_task(landing)
         # Should nobody wait for it any more, what went wrong before has been said.
         self._flight.add_done_callback(lambda flight: flight.cancelled() or flight.exception())
+
+    def _trim(self) -> None:
+        """Once after each checkpoint that is stored, as only what is stored can be let go."""
+        if not self._trimmed and (self._flight is None or self._flight.done()):
+            self.monitor.trim(KEEP_ENTRIES)
+            self._trimmed = True
 
     def _acknowledge(self) -> None:
         batches, self._applied = self._applied, []
@@ -220,26 +256,40 @@ class PartitionWork:
 
     async def _land(self, step: Step, batches: Sequence[SourceBatch]) -> None:
         with self._gauges.storing():
-            outcomes = await self._store.write_instances(step.instances)
-            for checkpoint, outcome in zip(step.instances, outcomes, strict=True):
-                self._judge(checkpoint, outcome)
-            pass_point(CrashPoint.INSTANCES_STORED)
-            # One that is broken stays behind: it is suspended.
-            stored = [
-                checkpoint.instance
-                for checkpoint, one in zip(step.instances, outcomes, strict=True)
-                if one is not Outcome.BROKEN
-            ]
+            stored = await self._store_instances(step.instances)
             outcome = await self._store.write_partition(step.partition, stored)
         self._gauges.on_stored(outcome)
         if outcome is Outcome.SUPERSEDED:
             _overtaken(f"events partition {step.partition.partition}")
         pass_point(CrashPoint.PARTITION_STORED)
         self.monitor.settle()
-        await self.publish({one.instance: one.outbox for one in step.instances if one.outbox})
+        await self._publish_from(step.instances)
         for batch in batches:
             batch.ack()
         pass_point(CrashPoint.EVENTS_ACKNOWLEDGED)
+
+    async def _land_instances(self, checkpoints: Sequence[InstanceCheckpoint]) -> None:
+        with self._gauges.storing():
+            await self._store_instances(checkpoints)
+        self.monitor.settle()
+        await self._publish_from(checkpoints)
+
+    async def _store_instances(
+        self, checkpoints: Sequence[InstanceCheckpoint]
+    ) -> list[InstanceKey]:
+        """Store them; those that went on. One that is broken stays behind: it is suspended."""
+        outcomes = await self._store.write_instances(checkpoints)
+        for checkpoint, outcome in zip(checkpoints, outcomes, strict=True):
+            self._judge(checkpoint, outcome)
+        pass_point(CrashPoint.INSTANCES_STORED)
+        return [
+            checkpoint.instance
+            for checkpoint, one in zip(checkpoints, outcomes, strict=True)
+            if one is not Outcome.BROKEN
+        ]
+
+    async def _publish_from(self, checkpoints: Sequence[InstanceCheckpoint]) -> None:
+        await self.publish({one.instance: one.outbox for one in checkpoints if one.outbox})
 
     def _judge(self, checkpoint: InstanceCheckpoint, outcome: Outcome) -> None:
         self._gauges.on_stored(outcome)

@@ -120,6 +120,11 @@ class Instance:
         return self.pending_rows > 0 or bool(self._outbox) or self._stored_offset is None
 
     @property
+    def tells(self) -> bool:
+        """Whether there are events that no checkpoint holds."""
+        return bool(self._outbox)
+
+    @property
     def begun_anew(self) -> Iterator[tuple[str, str]]:
         """The signals of which a detector could not go on from its stored state, and why."""
         for watched in self._watchers:

@@ -63,6 +63,10 @@ class PartitionMonitor:
         self._deployment = deployment
         self._streams = {stream.name: StreamMonitor(stream) for stream in streams}
         self._stored_offset: int | None = None
+        self.pending_rows = 0
+        """Rows that came since the last checkpoint."""
+        self.changed: set[InstanceKey] = set()
+        """The instances to which they came."""
         self._departed: list[Instance] = []
         self.needs_reload = False
         """There is stored state that is not in memory, of a stream that was declared or an instance
@@ -80,11 +84,6 @@ class PartitionMonitor:
         """All instances in memory."""
         for one in self._streams.values():
             yield from one.instances.values()
-
-    @property
-    def pending_rows(self) -> int:
-        """Rows applied since the last checkpoint."""
-        return sum(instance.pending_rows for instance in self.instances)
 
     @property
     def stored_offset(self) -> int | None:
@@ -174,6 +173,8 @@ class PartitionMonitor:
                     monitor.refused += table.count_from(rows, since)
                 elif not is_past(instance, offset):
                     self._apply_rows(instance, table, rows, found.get(key, {}), effects)
+                    self.pending_rows += len(rows)
+                    self.changed.add(key)
                     monitor.note_deadline(instance)
             if key in self.suspended:
                 monitor.suspended_rows += table.count_from(rows, since)
@@ -326,10 +327,25 @@ class PartitionMonitor:
         )
         self._stored_offset = self.offset
         self._departed = []
+        self.pending_rows = 0
+        self.changed.clear()
         return Step(changed, partition)
+
+    def checkpoint_told(self) -> list[InstanceCheckpoint]:
+        """What changed in those instances alone that have something to tell.
+
+        They are ahead of the partition then, as after a crash before the partition was stored.
+        """
+        return [
+            instance.checkpoint(self.offset)
+            for instance in (*self.instances, *self._departed)
+            if instance.tells and (instance.stored_offset or 0) < self.offset
+        ]
 
     def discard_changes(self) -> None:
         """Nothing is stored: forget what changed, and keep everything in memory."""
+        self.pending_rows = 0
+        self.changed.clear()
         for instance in self.instances:
             instance.discard_changes()
 
