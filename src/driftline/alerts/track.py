@@ -106,10 +106,13 @@ class SignalTrack:
 
         No alert lives, and what the last one left behind is over.
         """
-        return self._alert is None and self._ended is None and self._series == PLAIN_SERIES
+        plain = self._series in (PLAIN_SERIES, ())
+        return plain and self._alert is None and self._ended is None
 
     def learn(self, value: float, at: Micros, known: Micros) -> None:
         """Learn one value while the track is quiet: what `extend` does, without its columns."""
+        if not self._series:
+            self._series, self._ring = PLAIN_SERIES, Ring(1)
         self._clock = max(self._clock, known)
         self._ring.append(value, at)
 

@@ -125,11 +125,6 @@ class RoleSilence:
         return None if self.firing is None else self._alert_id(self.firing.since)
 
     @property
-    def begun(self) -> bool:
-        """Whether it is known since when rows are to come."""
-        return self._state.newest is not None
-
-    @property
     def deadline(self) -> Micros:
         """The event time at which `on_time` has something to do next."""
         state = self._state
@@ -149,6 +144,11 @@ class RoleSilence:
         """The instance's first rows are another role's: wait for ours from there on."""
         if self._state.newest is None:
             self._state.newest = _place(rows, 0)
+
+    def begin_at(self, row: Place) -> None:
+        """The same, of a row."""
+        if self._state.newest is None:
+            self._state.newest = row
 
     def on_rows(self, rows: Rows) -> list[SilenceChange]:
         """Take in rows, in the order of the log."""
@@ -181,8 +181,7 @@ class RoleSilence:
         return (
             state.alert is None
             and not state.gaps
-            and state.newest is not None
-            and at - state.newest.at <= self._least
+            and (state.newest is None or at - state.newest.at <= self._least)
         )
 
     def on_row(self, row: Place) -> None:

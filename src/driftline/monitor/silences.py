@@ -57,16 +57,16 @@ class Silences:
 
     def go_on(self, role: Role, at: Micros) -> bool:
         """Whether a row of this role and time would only show that nobody is silent."""
-        for other, one in self._roles.items():
-            if not (one.goes_on(at) if other is role else one.begun):
-                return False
-        return True
+        silence = self._roles.get(role)
+        return silence is None or silence.goes_on(at)
 
     def on_row(self, role: Role, row: Place) -> None:
         """Take in a row with which the sources `go_on`: what `on_rows` does, without columns."""
-        silence = self._roles.get(role)
-        if silence is not None:
-            silence.on_row(row)
+        for other, silence in self._roles.items():
+            if other is role:
+                silence.on_row(row)
+            else:
+                silence.begin_at(row)
 
     def on_time(self, now: Micros, ended: Mapping[Role, Micros]) -> list[SilenceChange]:
         """Every row up to `now` has come; the alerts that follow.

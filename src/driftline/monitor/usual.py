@@ -58,7 +58,7 @@ MAX_HOURS: Final = 8 * HOURS
 NEVER: Final[Micros] = 1 << 62
 
 
-class HourOfWeek(msgspec.Struct, array_like=True):
+class HourOfWeek(msgspec.Struct, array_like=True, gc=False):
     """What is known of one hour of the week."""
 
     rate: float = 0.0
@@ -95,8 +95,15 @@ class Usual:
 
     def __init__(self) -> None:
         self.counting = CountingState()
-        self._week = [HourOfWeek() for _ in range(HOURS)]
+        self._learned: list[HourOfWeek] | None = None
         self._changed = False
+
+    @property
+    def _week(self) -> list[HourOfWeek]:
+        """The hours of the week; of most instances nothing is known for long, and it takes room."""
+        if self._learned is None:
+            self._learned = [HourOfWeek() for _ in range(HOURS)]
+        return self._learned
 
     @property
     def due(self) -> Micros:
@@ -170,6 +177,8 @@ class Usual:
 
         To be asked when the hours that were over at `since` have taught, and no others.
         """
+        if self._learned is None:
+            return NEVER
         enough = max(ENOUGH, TIMES * self.counting.most_missed)
         missed, longest, at = 0.0, 0, since
         for hour in range(since // HOUR, since // HOUR + HOURS):
@@ -247,7 +256,7 @@ class Usual:
         if len(known) != HOURS or not all(math.isfinite(one.rate) for one in known):
             msg = f"what was learned of quiet hours is not of {HOURS} hours"
             raise StateError(msg)
-        self._week = known
+        self._learned = known
 
 
 def _by_minute(times: Ints) -> tuple[list[int], list[int]]:

@@ -91,6 +91,9 @@ def unpack(stored: Buckets) -> Sketch:
 
 
 def _pack(side: Side) -> list[int]:
+    if len(side.counts) <= 1:
+        # Nothing, or zeros and ones: what most windows of most instances hold.
+        return [side.low, int(side.counts[0])] if side.counts.any() else []
     buckets, counts = side.sparse()
     if not len(buckets):
         return []
