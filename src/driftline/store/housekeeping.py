@@ -23,6 +23,7 @@ COLLECTED_AT_ONCE: Final = 1_000
 """Ids that one script looks at: some milliseconds of Redis' time."""
 FORGOTTEN_AT_ONCE: Final = 100
 TRIMMED_AT_ONCE: Final = 1_000
+REGISTERED_AT_ONCE: Final = 1_000
 
 
 class Housekeeping:
@@ -69,10 +70,16 @@ class Housekeeping:
 
     async def register(self, instances: Sequence[InstanceKey]) -> None:
         """Make instances known to whoever lists or forgets their stream."""
-        lines: list[RedisCommand] = []
+        names: dict[str, list[str]] = {}
         for key in instances:
-            lines.append(("SADD", self._keys.streams, key.stream))
-            lines.append(("SADD", self._keys.instances(key.stream), key.name))
+            names.setdefault(key.stream, []).append(key.name)
+        if not names:
+            return
+        lines: list[RedisCommand] = [("SADD", self._keys.streams, *names)]
+        for stream, ours in names.items():
+            for start in range(0, len(ours), REGISTERED_AT_ONCE):
+                some = ours[start : start + REGISTERED_AT_ONCE]
+                lines.append(("SADD", self._keys.instances(stream), *some))
         await self._client.all(lines)
 
     async def announce(self, instances: Sequence[InstanceKey]) -> None:
