@@ -15,7 +15,7 @@ import numpy as np
 from driftline.config.fields import FieldSource
 from driftline.config.spec import canonical
 from driftline.decode import times, values
-from driftline.decode.bodies import decode_bodies, maybe_deep_rows
+from driftline.decode.bodies import decode_bodies
 from driftline.decode.codes import RefusedError
 from driftline.decode.envelope import (
     key_or_header,
@@ -57,7 +57,7 @@ class Taken:
 
     columns: Columns | None
     filtered: list[int]
-    left: list[int]
+    left: Sequence[int]
     """For the careful reader."""
 
 
@@ -71,23 +71,23 @@ class FastReader:
 
     def read(self, records: Sequence[Record], seen_at: Micros | None) -> Taken:
         """Take what is certain."""
-        everything = list(range(len(records)))
+        everything = range(len(records))
         if self._shape is None or not records:
             return Taken(None, [], everything)
-        decoded, taken = decode_bodies(self._shape, [record.value for record in records])
-        if not taken:
+        decoded, places = decode_bodies(self._shape, [record.value for record in records])
+        if not len(places):
             return Taken(None, [], everything)
-        chosen = records if len(taken) == len(records) else [records[place] for place in taken]
-        doubt = maybe_deep_rows([record.value for record in chosen])
+        complete = len(places) == len(records)
+        chosen = records if complete else [records[place] for place in places.tolist()]
+        doubt = np.zeros(len(chosen), np.bool_)
         found = {
             **self._shape.columns(decoded),
             **{column.field: _outside(column, chosen, doubt) for column in self._outside},
         }
-        places = np.array(taken, np.int64)
-        ours = self._is_ours(found, len(taken)) | doubt
+        ours = self._is_ours(found, len(chosen)) | doubt
         columns = self._columns(places, chosen, found, doubt, seen_at)
         sure = ours & ~doubt
-        if len(taken) == len(records) and sure.all():
+        if complete and sure.all():
             return Taken(columns, [], [])
         left = set(everything) - set(places[sure | ~ours].tolist())
         return Taken(
