@@ -25,9 +25,7 @@ _FEW: Final = 4_096
 """Below so many bytes they are counted sooner one by one than an array is made of them."""
 
 
-def decode_bodies(
-    shape: Shape, bodies: Sequence[bytes | None]
-) -> tuple[list[list[Any]], Ints]:
+def decode_bodies(shape: Shape, bodies: Sequence[bytes | None]) -> tuple[list[list[Any]], Ints]:
     """What certainly decodes, as columns of the shape's fields, and where in the batch each was."""
     decode = msgspec.json.Decoder(shape.type).decode
     columns: list[list[Any]] = [[] for _ in shape.fields]
@@ -36,7 +34,7 @@ def decode_bodies(
         block = bodies[start : start + _BLOCK]
         rows, places = _decode_together(decode, block) or _decode_singly(decode, block)
         for column, part in zip(columns, zip(*rows, strict=True), strict=bool(rows)):
-            column += part
+            column.extend(part)
         taken.append(places + start)
     return columns, np.concatenate(taken)
 

@@ -13,6 +13,7 @@ from driftline.decode.fast import FastReader
 from driftline.decode.layout import Kind, Layout, build_layout
 from driftline.decode.records import Decoded, Reject
 from driftline.decode.rows import Columns, Row
+from driftline.decode.texts import encode_texts
 from driftline.eventlog.messages import Texts
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from driftline.config.deployment import Stream
     from driftline.decode.records import Record
-    from driftline.eventlog.messages import Ints
+    from driftline.eventlog.messages import Floats, Ints
     from driftline.model import Micros, Role, SourcePartition
 
 _TEXTUAL = frozenset({Kind.CLASS, Kind.VERSION, Kind.CATEGORICAL_FEATURE})
@@ -79,7 +80,9 @@ class Decoder:
             records=np.array([place for place, _ in read], np.int64),
             ids=[row.id for row in rows],
             times=np.array([row.at for row in rows], np.int64),
-            instances=None if layout.split is None else [row.instance for row in rows],
+            instances=(
+                None if layout.split is None else encode_texts([row.instance for row in rows])
+            ),
             outcome=_column(layout.outcome.kind, [row.outcome for row in rows]),
             columns=tuple(
                 _column(column.kind, [row.columns[number] for row in rows])
@@ -103,28 +106,20 @@ class Decoder:
             ids=tuple(columns.ids),
             times=columns.times,
             numbers={column.name: came for column, came in named if isinstance(came, np.ndarray)},
-            texts={
-                column.name: encode_texts(came) for column, came in named if isinstance(came, list)
-            },
-            instances=None if columns.instances is None else encode_texts(columns.instances),
+            texts={column.name: came for column, came in named if isinstance(came, Texts)},
+            instances=columns.instances,
             rejects=tuple(rejects),
             filtered=tuple(records[place].offset for place in filtered),
         )
 
 
 def _offsets(records: Sequence[Record]) -> Ints:
+    first, last = (records[0].offset, records[-1].offset) if records else (0, -1)
+    if last - first + 1 == len(records):
+        # Offsets rise: there is no room for a hole.
+        return np.arange(first, last + 1)
     return np.fromiter(map(attrgetter("offset"), records), np.int64, len(records))
 
 
-def encode_texts(column: Sequence[str | None]) -> Texts:
-    """A column of texts with each distinct one held once, in order of appearance."""
-    distinct = [text for text in dict.fromkeys(column) if text is not None]
-    codes: dict[str | None, int] = {text: code for code, text in enumerate(distinct)}
-    codes[None] = -1
-    return Texts(
-        tuple(distinct), np.fromiter(map(codes.__getitem__, column), np.int32, len(column))
-    )
-
-
-def _column(kind: Kind, came: list[Any]) -> Any:
-    return came if kind in _TEXTUAL else np.array(came, np.float64)
+def _column(kind: Kind, came: list[Any]) -> Floats | Texts:
+    return encode_texts(came) if kind in _TEXTUAL else np.array(came, np.float64)

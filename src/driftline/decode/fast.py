@@ -7,7 +7,6 @@ to that one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -24,6 +23,7 @@ from driftline.decode.envelope import (
 from driftline.decode.layout import NUMERIC, Kind
 from driftline.decode.rows import Columns
 from driftline.decode.shapes import build_shape
+from driftline.decode.texts import canonical_texts, without_empty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from driftline.decode.layout import Column, Layout
     from driftline.decode.records import Record
     from driftline.decode.shapes import Shape
-    from driftline.eventlog.messages import Floats, Ints
+    from driftline.eventlog.messages import Floats, Ints, Texts
     from driftline.model import Micros
 
     Mask: TypeAlias = NDArray[np.bool_]
@@ -100,8 +100,10 @@ class FastReader:
         layout = self._layout
         ours = np.ones(count, np.bool_)
         for column, wanted in layout.where:
-            texts = _canonical(found[column.field])
-            ours &= np.array([text == wanted for text in texts], np.bool_)
+            texts = canonical_texts(found[column.field])
+            codes = {text: code for code, text in enumerate(texts.values)}
+            # No code is below the -1 of a missing text.
+            ours &= texts.codes == codes.get(wanted, -2)
         if layout.other is not None:
             pairs = zip(found[layout.outcome.field], found[layout.other.field], strict=True)
             ours &= np.array([mine is not None or its is None for mine, its in pairs], np.bool_)
@@ -143,15 +145,16 @@ class FastReader:
         doubt |= ~read
         return moments
 
-    def _column(self, column: Column, found: Found, doubt: Mask) -> Floats | list[str | None]:
+    def _column(self, column: Column, found: Found, doubt: Mask) -> Floats | Texts:
         came = found[column.field]
         match column.kind:
             case Kind.NUMERIC_FEATURE | Kind.NUMBER | Kind.SCORE:
                 return _numbers(column, came, doubt)
             case Kind.BINARY:
                 texts = _texts(column, came, doubt)
-                known = {text: float(text == self._layout.positive) for text in set(texts)}
-                return np.fromiter(map(known.__getitem__, texts), np.float64, len(texts))
+                known = [float(text == self._layout.positive) for text in texts.values]
+                # The one at the end stands for no text: such a row is in doubt.
+                return np.array([*known, 0.0])[texts.codes]
             case _:
                 return _texts(column, came, doubt)
 
@@ -184,29 +187,25 @@ def _outside(column: Column, records: Sequence[Record], doubt: Mask) -> list[Any
 
 
 def _ids(column: Column, came: Sequence[Any], doubt: Mask) -> list[str]:
-    if set(map(type, came)) == {str} and values.all_sound(came):
-        return list(came)
-    texts = [text or "" for text in _canonical(came)]
-    if not values.all_sound(texts):
-        bad = np.array([not _is_sound(column, text) for text in texts], np.bool_)
-        doubt |= bad
-    return texts
+    try:
+        if values.all_sound(came):
+            return list(came)
+    except TypeError:
+        # Not all of them are texts.
+        came = ["" if value is None else canonical(value) for value in came]
+    doubt |= np.array([not _is_sound(column, text) for text in came], np.bool_)
+    return list(came)
 
 
-def _texts(column: Column, came: Sequence[Any], doubt: Mask) -> list[str | None]:
-    texts = _canonical(came)
-    distinct = set(texts)
-    if None in distinct:
-        distinct.remove(None)
-        if column.kind not in (Kind.VERSION, Kind.CATEGORICAL_FEATURE):
-            doubt |= np.array([text is None for text in texts], np.bool_)
-    known = [text for text in distinct if text is not None]
-    if not values.all_sound(known):
-        bad = {text for text in known if not _is_sound(column, text)}
-        doubt |= np.array([text in bad for text in texts], np.bool_)
-        if column.kind is Kind.VERSION:
-            return [text or None for text in texts]
-    return texts
+def _texts(column: Column, came: Sequence[Any], doubt: Mask) -> Texts:
+    texts = canonical_texts(came)
+    if column.kind not in (Kind.VERSION, Kind.CATEGORICAL_FEATURE):
+        doubt |= texts.codes < 0
+    if values.all_sound(texts.values):
+        return texts
+    # The one at the end stands for no text.
+    doubt |= np.array([*(not _is_sound(column, text) for text in texts.values), False])[texts.codes]
+    return without_empty(texts) if column.kind is Kind.VERSION else texts
 
 
 def _is_sound(column: Column, text: str) -> bool:
@@ -215,18 +214,6 @@ def _is_sound(column: Column, text: str) -> bool:
     except RefusedError:
         return False
     return True
-
-
-def _canonical(came: Sequence[Any]) -> list[str | None]:
-    """Scalars as canonical texts, each distinct one worked out once."""
-    kinds = set(map(type, came))
-    if kinds <= {str, NoneType}:
-        return list(came)
-    if bool in kinds and len(kinds - {NoneType}) > 1:
-        # True is equal to 1, so that a table would take one for the other.
-        return [None if value is None else canonical(value) for value in came]
-    table = {value: None if value is None else canonical(value) for value in set(came)}
-    return list(map(table.__getitem__, came))
 
 
 def _numbers(column: Column, came: Sequence[Any], doubt: Mask) -> Floats:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import compress
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from driftline.decode.texts import merge_texts, take_texts
+from driftline.eventlog.messages import Texts, chosen
+
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from numpy.typing import NDArray
 
     from driftline.eventlog.messages import Floats, Ints
     from driftline.model import Micros
+
+    Values: TypeAlias = Floats | Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +41,21 @@ class Columns:
     """Which record each row came from, ascending."""
     ids: list[str]
     times: Ints
-    instances: list[str | None] | None
-    outcome: Floats | list[str | None]
-    columns: tuple[Floats | list[str | None], ...]
+    instances: Texts | None
+    outcome: Values
+    columns: tuple[Values, ...]
 
     def take(self, kept: NDArray[np.bool_]) -> Columns:
         """Only some of the rows."""
-        rows = np.flatnonzero(kept).tolist()
 
-        def of(column: Any) -> Any:
-            return column[kept] if isinstance(column, np.ndarray) else [column[row] for row in rows]
+        def of(column: Values) -> Values:
+            return take_texts(column, kept) if isinstance(column, Texts) else column[kept]
 
         return Columns(
             records=self.records[kept],
-            ids=of(self.ids),
+            ids=list(compress(self.ids, kept.tolist())),
             times=self.times[kept],
-            instances=None if self.instances is None else of(self.instances),
+            instances=None if self.instances is None else take_texts(self.instances, kept),
             outcome=of(self.outcome),
             columns=tuple(map(of, self.columns)),
         )
@@ -57,19 +64,22 @@ class Columns:
         """The rows of both, in the order of their records."""
         records = np.concatenate([self.records, other.records])
         order = np.argsort(records)
-        rows = order.tolist()
 
-        def of(mine: Any, theirs: Any) -> Any:
-            if isinstance(mine, np.ndarray):
-                return np.concatenate([mine, theirs])[order]
-            both = mine + theirs
-            return [both[row] for row in rows]
+        def of(mine: Values, theirs: Values) -> Values:
+            if isinstance(mine, Texts) and isinstance(theirs, Texts):
+                return merge_texts(mine, theirs, order)
+            assert not isinstance(mine, Texts)  # noqa: S101 - both are of one kind
+            return np.concatenate([mine, theirs])[order]
 
         return Columns(
             records=records[order],
-            ids=of(self.ids, other.ids),
-            times=of(self.times, other.times),
-            instances=None if self.instances is None else of(self.instances, other.instances),
+            ids=list(chosen(self.ids + other.ids, order)),
+            times=np.concatenate([self.times, other.times])[order],
+            instances=(
+                None
+                if self.instances is None or other.instances is None
+                else merge_texts(self.instances, other.instances, order)
+            ),
             outcome=of(self.outcome, other.outcome),
             columns=tuple(map(of, self.columns, other.columns)),
         )

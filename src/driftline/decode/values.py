@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
+import numpy as np
+
 from driftline.config.spec import canonical
 from driftline.decode.codes import RefusedError, RejectCode, shorten, show
 from driftline.decode.layout import Kind
@@ -26,6 +28,10 @@ Scalar: TypeAlias = str | int | float | bool
 MAX_TEXT: Final = 256
 """Bytes of an id, a class, a version, a category or a splitting value at most."""
 _LARGEST_EXACT: Final = float(1 << 53)
+_MANY: Final = 100
+"""From so many texts on an array of their characters pays."""
+_FIRST_PRINTABLE: Final = 0x20
+_LAST_PRINTABLE: Final = 0x7E
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -59,12 +65,28 @@ def checked_text(column: Column, text: str) -> str:
 
 def all_sound(texts: Sequence[str]) -> bool:
     """Whether `checked_text` certainly takes all of these; False may also mean: look closer."""
+    if len(texts) >= _MANY:
+        return _many_sound(texts)
     joined = "".join(texts)
     return (
         joined.isascii()
         and joined.isprintable()
         and (not texts or (max(map(len, texts)) <= MAX_TEXT and min(map(len, texts)) > 0))
     )
+
+
+def _many_sound(texts: Sequence[str]) -> bool:
+    """The same from the characters of all: a fifth of the time for thousands."""
+    joined = "\n".join(texts)
+    if not joined.isascii():
+        return False
+    characters = np.frombuffer(joined.encode("ascii"), np.uint8)
+    ends = np.flatnonzero(characters < _FIRST_PRINTABLE)
+    if len(ends) != len(texts) - 1 or characters.max() > _LAST_PRINTABLE:
+        return False
+    # No text held a control character, so it is a line break that each of them ends with.
+    lengths = np.diff(ends, prepend=-1, append=len(characters)) - 1
+    return bool(lengths.min() > 0 and lengths.max() <= MAX_TEXT)
 
 
 def number(column: Column, value: object) -> float:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -80,11 +81,20 @@ class Rows:
             instances=self.instances,
             instance_codes=self.instance_codes[rows],
             offsets=self.offsets[rows],
-            ids=tuple(map(self.ids.__getitem__, rows.tolist())),
+            ids=chosen(self.ids, rows),
             times=self.times[rows],
             numbers={name: column[rows] for name, column in self.numbers.items()},
             texts={name: column.take(rows) for name, column in self.texts.items()},
         )
+
+
+def chosen(texts: Sequence[str], rows: Ints) -> tuple[str, ...]:
+    """The texts at these places."""
+    places = rows.tolist()
+    if len(places) < 2:  # noqa: PLR2004 - only for more is what comes a tuple
+        return tuple(texts[place] for place in places)
+    found: tuple[str, ...] = itemgetter(*places)(texts)
+    return found
 
 
 class GapCause(StrEnum):
