@@ -23,9 +23,12 @@ _BLOCK: Final = 256
 """Records decoded at a time: few enough that they are still in the processor's cache after."""
 _FEW: Final = 4_096
 """Below so many bytes they are counted sooner one by one than an array is made of them."""
+_BOTH: Final = np.uint8(ord("[") & ord("{"))
+_OPENING: Final = np.uint8(ord("["))
+"""The two differ by one bit."""
 
 
-def decode_bodies(shape: Shape, bodies: Sequence[bytes | None]) -> tuple[list[list[Any]], Ints]:
+def decode_bodies(shape: Shape, bodies: Sequence[bytes]) -> tuple[list[list[Any]], Ints]:
     """What certainly decodes, as columns of the shape's fields, and where in the batch each was."""
     decode = msgspec.json.Decoder(shape.type).decode
     columns: list[list[Any]] = [[] for _ in shape.fields]
@@ -39,22 +42,21 @@ def decode_bodies(shape: Shape, bodies: Sequence[bytes | None]) -> tuple[list[li
     return columns, np.concatenate(taken)
 
 
-def _decode_together(decode: Decode, bodies: Sequence[bytes | None]) -> tuple[Rows, Ints] | None:
+def _decode_together(decode: Decode, bodies: Sequence[bytes]) -> tuple[Rows, Ints] | None:
     """All of them; None if any is not certain."""
-    whole = [body for body in bodies if body]
-    if len(whole) < len(bodies) or not _are_plain(whole):
+    if not _are_plain(bodies):
         return None
     try:
-        rows = list(map(astuple, map(decode, whole)))
+        rows = list(map(astuple, map(decode, bodies)))
     except UNDECODABLE:
         return None
     return rows, np.arange(len(rows))
 
 
-def _decode_singly(decode: Decode, bodies: Sequence[bytes | None]) -> tuple[Rows, Ints]:
+def _decode_singly(decode: Decode, bodies: Sequence[bytes]) -> tuple[Rows, Ints]:
     rows, taken = [], []
     for place, body in enumerate(bodies):
-        if body is None or not is_plain(body):
+        if not is_plain(body):
             continue
         try:
             rows.append(astuple(decode(body)))
@@ -77,8 +79,7 @@ def _maybe_deep(text: bytes, bodies: Sequence[bytes]) -> bool:
     few = len(bodies) + MAX_DEPTH
     if len(text) < _FEW:
         return text.count(b"{") + text.count(b"[") >= few
-    # In ASCII the two differ by one bit.
-    is_opening = np.frombuffer(text, np.uint8) & 0xDF == ord("[")
+    is_opening = np.frombuffer(text, np.uint8) & _BOTH == _OPENING
     if np.count_nonzero(is_opening) < few:
         return False
     # So many brackets within one of them lie closer together than the longest of them is long.

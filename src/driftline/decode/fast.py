@@ -74,7 +74,7 @@ class FastReader:
         everything = range(len(records))
         if self._shape is None or not records:
             return Taken(None, [], everything)
-        decoded, places = decode_bodies(self._shape, [record.value for record in records])
+        decoded, places = decode_bodies(self._shape, [record.value or b"" for record in records])
         if not len(places):
             return Taken(None, [], everything)
         complete = len(places) == len(records)

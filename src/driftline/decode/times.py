@@ -130,17 +130,22 @@ def parse_epoch(number: float, unit: Unit) -> Micros:
     return round(scaled) if abs(scaled) < 1e30 else LAST_TIME + 1  # noqa: PLR2004
 
 
-def _in_range(numbers: Sequence[float | None], unit: Unit) -> bool:
-    """Whether whole numbers, one and all, are times from 1970 to 9999."""
-    least, most = FIRST_TIME, LAST_TIME // _MICROS_PER[unit]
-    return least <= min(numbers) and max(numbers) <= most  # type: ignore[type-var, operator]
+def _whole_column(numbers: Sequence[float | None], unit: Unit) -> Ints | None:
+    """The moments of whole numbers, if one and all are times from 1970 to 9999."""
+    try:
+        whole = np.fromiter(numbers, np.int64, len(numbers))
+    except OverflowError:
+        return None
+    if whole.min() >= FIRST_TIME and whole.max() <= LAST_TIME // _MICROS_PER[unit]:
+        return whole * _MICROS_PER[unit]
+    return None
 
 
 def epoch_column(numbers: Sequence[float | None], unit: Unit) -> tuple[Ints, NDArray[np.bool_]]:
     """The moments, and where one in range could be read; exactly as `parse_epoch` reads them."""
     types = set(map(type, numbers))
-    if types == {int} and unit != "ns" and _in_range(numbers, unit):
-        whole = np.array(numbers, np.int64) * _MICROS_PER[unit]
+    whole = _whole_column(numbers, unit) if types == {int} and unit != "ns" else None
+    if whole is not None:
         return whole, np.ones(len(whole), np.bool_)
     if types == {float}:
         column = np.array(numbers, np.float64)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, assert_never
 
 import msgspec
-import numpy as np
 
 from driftline.eventlog.checks import check_progress, check_rows, check_time
 from driftline.eventlog.columns import refuse
@@ -95,8 +94,8 @@ def split_rows(rows: Rows, max_bytes: int) -> list[Rows]:
         return [rows]
     half = len(rows) // 2
     return [
-        *split_rows(rows.take(np.arange(half)), max_bytes),
-        *split_rows(rows.take(np.arange(half, len(rows))), max_bytes),
+        *split_rows(rows.between(0, half), max_bytes),
+        *split_rows(rows.between(half, len(rows)), max_bytes),
     ]
 
 
@@ -108,7 +107,7 @@ def _most_bytes(rows: Rows) -> int:
     for column in rows.texts.values():
         texts += column.values
     # Four bytes a character at most.
-    characters = sum(map(len, rows.ids)) + sum(map(len, texts))
+    characters = len("".join(rows.ids)) + len("".join(texts))
     columns = 3 + len(rows.numbers) + len(rows.texts)
     heads = _LONGEST_HEAD * (len(rows.ids) + len(rows.instances) + len(texts))
     return 4 * characters + heads + columns * (8 * len(rows) + _COLUMN) + _HEADER

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Floats: TypeAlias = "NDArray[np.float64]"
 Ints: TypeAlias = "NDArray[np.int64]"
 Codes: TypeAlias = "NDArray[np.int32]"
+Text = TypeVar("Text", str, str | None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +29,7 @@ class Texts:
     codes: Codes
     """Per row an index into `values`, or -1 where there is none."""
 
-    def take(self, rows: Ints) -> Texts:
+    def take(self, rows: Ints | slice) -> Texts:
         """The same column with only these rows; `values` is left as it is."""
         return Texts(self.values, self.codes[rows])
 
@@ -69,8 +70,15 @@ class Rows:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def between(self, start: int, end: int) -> Rows:
+        """The same message with only the rows from `start` up to, not including, `end`."""
+        return self._of(slice(start, end), self.ids[start:end])
+
     def take(self, rows: Ints) -> Rows:
-        """The same message with only these rows, given as ascending indices."""
+        """The same message with only these rows, given as indices in the order wanted."""
+        return self._of(rows, chosen(self.ids, rows))
+
+    def _of(self, rows: Ints | slice, ids: tuple[str, ...]) -> Rows:
         return Rows(
             stream=self.stream,
             role=self.role,
@@ -81,19 +89,19 @@ class Rows:
             instances=self.instances,
             instance_codes=self.instance_codes[rows],
             offsets=self.offsets[rows],
-            ids=chosen(self.ids, rows),
+            ids=ids,
             times=self.times[rows],
             numbers={name: column[rows] for name, column in self.numbers.items()},
             texts={name: column.take(rows) for name, column in self.texts.items()},
         )
 
 
-def chosen(texts: Sequence[str], rows: Ints) -> tuple[str, ...]:
+def chosen(texts: Sequence[Text], rows: Ints) -> tuple[Text, ...]:
     """The texts at these places."""
     places = rows.tolist()
     if len(places) < 2:  # noqa: PLR2004 - only for more is what comes a tuple
         return tuple(texts[place] for place in places)
-    found: tuple[str, ...] = itemgetter(*places)(texts)
+    found: tuple[Text, ...] = itemgetter(*places)(texts)
     return found
 
 

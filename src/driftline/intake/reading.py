@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from driftline.decode import build_decoder
 from driftline.eventlog.codec import split_rows
-from driftline.eventlog.messages import Gap, GapCause, Passage, Progress, Rows
+from driftline.eventlog.messages import Gap, GapCause, Passage, Progress, Rows, chosen
 from driftline.eventlog.routing import events_partition
 from driftline.model import InstanceKey
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from driftline.config.deployment import Stream
     from driftline.decode import Decoded, Record, Reject
-    from driftline.eventlog.messages import Codes, Message
+    from driftline.eventlog.messages import Codes, Ints, Message
     from driftline.model import Micros, Role, SourcePartition
 
 MAX_ROWS_BYTES: Final = 700_000
@@ -150,21 +150,9 @@ class TopicReader:
         """The rows by events partition, cut to what a message may hold."""
         if not len(rows):
             return
-        where = np.array(
-            [
-                events_partition(InstanceKey(rows.stream, value), self._partitions)
-                for value in rows.instances
-            ],
-            np.int64,
-        )
-        if len(where) == 1:
-            parts = [(int(where[0]), rows)]
-        else:
-            of_rows = where[rows.instance_codes]
-            parts = [
-                (partition, _narrowed(rows.take(np.flatnonzero(of_rows == partition))))
-                for partition in np.unique(of_rows).tolist()
-            ]
+        names = (InstanceKey(rows.stream, value) for value in rows.instances)
+        where = np.array([events_partition(name, self._partitions) for name in names], np.int64)
+        parts = [(int(where[0]), rows)] if len(where) == 1 else _parts(rows, where)
         for partition, part in parts:
             for piece in split_rows(part, MAX_ROWS_BYTES):
                 yield partition, piece
@@ -194,24 +182,26 @@ def _rows(
     )
 
 
-def _narrowed(rows: Rows) -> Rows:
-    """The same rows, naming only the instances that occur in them."""
-    used, codes = np.unique(rows.instance_codes, return_inverse=True)
-    return Rows(
-        stream=rows.stream,
-        role=rows.role,
-        source=rows.source,
-        first=rows.first,
-        next=rows.next,
-        seen_at=rows.seen_at,
-        instances=tuple(rows.instances[code] for code in used.tolist()),
-        instance_codes=codes.astype(np.int32),
-        offsets=rows.offsets,
-        ids=rows.ids,
-        times=rows.times,
-        numbers=rows.numbers,
-        texts=rows.texts,
-    )
+def _parts(rows: Rows, where: Ints) -> Iterator[tuple[int, Rows]]:
+    """The rows of each events partition; `where` is that of each instance, all of which occur."""
+    of_rows = where[rows.instance_codes]
+    order = np.argsort(of_rows, kind="stable")
+    ordered, start = rows.take(order), 0
+    codes = np.empty(len(where), np.int32)
+    for partition, count in enumerate(np.bincount(of_rows).tolist()):
+        if count:
+            named = np.flatnonzero(where == partition)
+            codes[named] = np.arange(len(named))
+            part = ordered.between(start, start + count)
+            yield (
+                partition,
+                replace(
+                    part,
+                    instances=chosen(rows.instances, named),
+                    instance_codes=codes[part.instance_codes],
+                ),
+            )
+            start += count
 
 
 def _chunks(passages: Sequence[Passage]) -> Iterator[Sequence[Passage]]:
