@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from driftline.eventlog.columns import refuse
+from driftline.eventlog.columns import check_codes, extremes, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Sized
@@ -34,15 +34,15 @@ def check_rows(rows: Rows) -> None:
         if len(column) != len(rows):
             refuse(f"{name} has {len(column)} entries, ids {len(rows)}")
     _check_offsets(rows.offsets, rows.first, rows.next, "offsets")
-    _check_codes(rows.instance_codes, len(rows.instances), 0, "instance_codes")
+    check_codes(rows.instance_codes, len(rows.instances), 0, "instance_codes")
     for name, texts in rows.texts.items():
-        _check_codes(texts.codes, len(texts.values), -1, name)
+        check_codes(texts.codes, len(texts.values), -1, name)
     for name, numbers in rows.numbers.items():
-        if np.isinf(numbers).any():
+        if np.count_nonzero(np.isinf(numbers)):
             refuse(f"{name}: holds an infinity")
     if len(rows):
-        check_time(int(rows.times.min()), "times")
-        check_time(int(rows.times.max()), "times")
+        for at in extremes(rows.times):
+            check_time(at, "times")
 
 
 def check_progress(progress: Progress) -> None:
@@ -72,13 +72,8 @@ def _check_offsets(offsets: Ints, first: int, following: int, what: str) -> None
         return
     if not first <= int(offsets[0]) <= int(offsets[-1]) < following:
         refuse(f"{what} are outside {first} to {following}")
-    if (offsets[1:] <= offsets[:-1]).any():
+    if np.count_nonzero(offsets[1:] <= offsets[:-1]):
         refuse(f"{what} do not rise")
-
-
-def _check_codes(codes: np.ndarray[Any, Any], values: int, least: int, what: str) -> None:
-    if len(codes) and not least <= int(codes.min()) <= int(codes.max()) < values:
-        refuse(f"{what}: a code is outside its {values} values")
 
 
 def check_time(at: int | None, what: str) -> None:

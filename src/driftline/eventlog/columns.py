@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias
 
 import msgspec
 import numpy as np
@@ -10,13 +10,23 @@ import numpy as np
 from driftline.errors import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from driftline.eventlog.messages import Codes, Floats, Ints
 
 _Kind: TypeAlias = Literal["u1", "u2", "u4", "i8", "f8"]
 
+_TYPES: Final[Mapping[_Kind, np.dtype[Any]]] = {
+    "u1": np.dtype("<u1"),
+    "u2": np.dtype("<u2"),
+    "u4": np.dtype("<u4"),
+    "i8": np.dtype("<i8"),
+    "f8": np.dtype("<f8"),
+}
 _LIMITS: Final[tuple[tuple[_Kind, int], ...]] = (("u1", 1 << 8), ("u2", 1 << 16), ("u4", 1 << 32))
+_NARROW: Final = ("u1", "u2")
+_FAR: Final = 1 << 30
+"""Up to here a base and what the narrow widths add to it fit into 32 bits."""
 
 
 def refuse(reason: str, cause: BaseException | None = None) -> NoReturn:
@@ -51,11 +61,13 @@ def pack_ints(column: Ints | Codes) -> PackedInts:
     """The column in the narrowest width that holds its distance from its least value."""
     if not len(column):
         return PackedInts(0, "u1", b"")
-    base, largest = int(column.min()), int(column.max())
+    base, largest = extremes(column)
+    if base == largest:
+        return PackedInts(base, "u1", bytes(len(column)))
     for kind, limit in _LIMITS:
         if largest - base < limit:
-            return PackedInts(base, kind, (column - base).astype(f"<{kind}").tobytes())
-    return PackedInts(0, "i8", column.astype("<i8").tobytes())
+            return PackedInts(base, kind, (column - base).astype(_TYPES[kind]).tobytes())
+    return PackedInts(0, "i8", column.astype(_TYPES["i8"]).tobytes())
 
 
 def unpack_ints(packed: PackedInts, what: str) -> Ints:
@@ -68,18 +80,19 @@ def unpack_ints(packed: PackedInts, what: str) -> Ints:
             refuse(f"{what}: kind i8 goes with base 0")
     elif not -(1 << 63) <= packed.base < (1 << 63) - (1 << 32):
         refuse(f"{what}: base {packed.base} is out of range")
-    column += packed.base
+    if packed.base:
+        column += packed.base
     return column
 
 
 def pack_floats(column: Floats) -> PackedFloats:
     """The column bit for bit, or as single bytes if that loses nothing."""
     with np.errstate(invalid="ignore"):
-        small = column.astype("u1")
+        small = column.astype(_TYPES["u1"])
     # Compared as bits: -0.0 equals 0.0, but is not it.
-    if np.array_equal(small.astype("<f8").view("<i8"), column.astype("<f8").view("<i8")):
+    if not np.count_nonzero(small.astype(np.float64).view(np.int64) != column.view(np.int64)):
         return PackedFloats("u1", small.tobytes())
-    return PackedFloats("f8", column.astype("<f8").tobytes())
+    return PackedFloats("f8", column.astype(_TYPES["f8"]).tobytes())
 
 
 def unpack_floats(packed: PackedFloats, what: str) -> Floats:
@@ -100,16 +113,35 @@ def pack_texts(values: Sequence[str], codes: Codes) -> PackedTexts:
     return PackedTexts(kept, pack_ints(places[codes]))
 
 
-def unpack_codes(packed: PackedInts, least: int, values: int, what: str) -> Codes:
-    """Places in a list of `values` texts, from `least` on; raises StateError for any other."""
-    codes = unpack_ints(packed, what)
-    if len(codes) and not least <= int(codes.min()) <= int(codes.max()) < values:
-        refuse(f"{what}: a code is outside its {values} values")
-    return codes.astype(np.int32)
+def unpack_codes(packed: PackedInts, what: str) -> Codes:
+    """Places in a list, not yet checked against it; raises StateError for what cannot be any."""
+    column = unpack_ints(packed, what)
+    codes = column.astype(np.int32)
+    fits = packed.kind in _NARROW and abs(packed.base) <= _FAR
+    # What does not fit comes out as another number.
+    if not fits and np.count_nonzero(codes != column):
+        refuse(f"{what}: a code is out of range")
+    return codes
+
+
+def check_codes(codes: Ints | Codes, values: int, least: int, what: str) -> None:
+    """Raise StateError naming `what` unless these are places in `values` texts, or `least`."""
+    if len(codes):
+        smallest, largest = extremes(codes)
+        if smallest < least or largest >= values:
+            refuse(f"{what}: a code is outside its {values} values")
+
+
+def extremes(column: Ints | Codes) -> tuple[int, int]:
+    """The least and the largest of at least one; in a third of the time that methods take."""
+    if len(column) == 1:
+        only = int(column[0])
+        return only, only
+    return int(np.minimum.reduce(column)), int(np.maximum.reduce(column))
 
 
 def _numbers(kind: _Kind, data: bytes, what: str) -> Ints | Floats:
     width = int(kind[1])
     if len(data) % width:
         refuse(f"{what}: {len(data)} bytes are no multiple of {width}")
-    return np.frombuffer(data, dtype=f"<{kind}")
+    return np.frombuffer(data, _TYPES[kind])

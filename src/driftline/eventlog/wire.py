@@ -132,13 +132,13 @@ def to_rows(wire: WireRows) -> Rows:
         next=wire.next,
         seen_at=wire.seen_at,
         instances=wire.instances,
-        instance_codes=unpack_codes(wire.instance_codes, 0, len(wire.instances), "instances"),
+        instance_codes=unpack_codes(wire.instance_codes, "instance_codes"),
         offsets=unpack_ints(wire.offsets, "offsets"),
         ids=wire.ids,
         times=unpack_ints(wire.times, "times"),
         numbers={name: unpack_floats(column, name) for name, column in wire.numbers.items()},
         texts={
-            name: Texts(column.values, unpack_codes(column.codes, -1, len(column.values), name))
+            name: Texts(column.values, unpack_codes(column.codes, name))
             for name, column in wire.texts.items()
         },
     )
