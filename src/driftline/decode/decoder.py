@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from driftline.decode.careful import CarefulReader
 from driftline.decode.codes import RefusedError
-from driftline.decode.fast import FastReader
+from driftline.decode.fast import FastReader, Taken
 from driftline.decode.layout import Kind, Layout, build_layout
 from driftline.decode.records import Decoded, Reject
 from driftline.decode.rows import Columns, Row
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from driftline.eventlog.messages import Floats, Ints
     from driftline.model import Micros, Role, SourcePartition
 
+_FEW: Final = 4
+"""So many records are read sooner one by one than their columns are set up."""
 _TEXTUAL = frozenset({Kind.CLASS, Kind.VERSION, Kind.CATEGORICAL_FEATURE})
 
 
@@ -52,7 +54,7 @@ class Decoder:
         `seen_at` is the reader's own clock: a time more than `max_future` ahead of it is refused.
         None for a file, where no clock runs.
         """
-        taken = self._fast.read(records, seen_at)
+        taken = self._fast.read(records, seen_at) if len(records) > _FEW else _left(records)
         filtered = taken.filtered
         read: list[tuple[int, Row]] = []
         rejects: list[Reject] = []
@@ -111,6 +113,10 @@ class Decoder:
             rejects=tuple(rejects),
             filtered=tuple(records[place].offset for place in filtered),
         )
+
+
+def _left(records: Sequence[Record]) -> Taken:
+    return Taken(None, [], range(len(records)))
 
 
 def _offsets(records: Sequence[Record]) -> Ints:

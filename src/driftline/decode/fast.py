@@ -87,7 +87,7 @@ class FastReader:
         ours = self._is_ours(found, len(chosen)) | doubt
         columns = self._columns(places, chosen, found, doubt, seen_at)
         sure = ours & ~doubt
-        if complete and sure.all():
+        if complete and np.count_nonzero(sure) == len(sure):
             return Taken(columns, [], [])
         left = set(everything) - set(places[sure | ~ours].tolist())
         return Taken(

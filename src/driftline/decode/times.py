@@ -130,15 +130,17 @@ def parse_epoch(number: float, unit: Unit) -> Micros:
     return round(scaled) if abs(scaled) < 1e30 else LAST_TIME + 1  # noqa: PLR2004
 
 
-def _whole_column(numbers: Sequence[float | None], unit: Unit) -> Ints | None:
-    """The moments of whole numbers, if one and all are times from 1970 to 9999."""
+def _whole_column(
+    numbers: Sequence[float | None], unit: Unit
+) -> tuple[Ints, NDArray[np.bool_]] | None:
+    """The moments of whole numbers; None if one is too large for an array."""
     try:
         whole = np.fromiter(numbers, np.int64, len(numbers))
     except OverflowError:
         return None
-    if whole.min() >= FIRST_TIME and whole.max() <= LAST_TIME // _MICROS_PER[unit]:
-        return whole * _MICROS_PER[unit]
-    return None
+    # Without a sign, what is negative is larger than all.
+    read = whole.view(np.uint64) <= LAST_TIME // _MICROS_PER[unit]
+    return np.where(read, whole, 0) * _MICROS_PER[unit], read
 
 
 def epoch_column(numbers: Sequence[float | None], unit: Unit) -> tuple[Ints, NDArray[np.bool_]]:
@@ -146,7 +148,7 @@ def epoch_column(numbers: Sequence[float | None], unit: Unit) -> tuple[Ints, NDA
     types = set(map(type, numbers))
     whole = _whole_column(numbers, unit) if types == {int} and unit != "ns" else None
     if whole is not None:
-        return whole, np.ones(len(whole), np.bool_)
+        return whole
     if types == {float}:
         column = np.array(numbers, np.float64)
         with np.errstate(over="ignore"):

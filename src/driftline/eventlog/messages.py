@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 Floats: TypeAlias = "NDArray[np.float64]"
 Ints: TypeAlias = "NDArray[np.int64]"
 Codes: TypeAlias = "NDArray[np.int32]"
-Text = TypeVar("Text", str, str | None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,15 +69,21 @@ class Rows:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def between(self, start: int, end: int) -> Rows:
-        """The same message with only the rows from `start` up to, not including, `end`."""
-        return self._of(slice(start, end), self.ids[start:end])
+    def between(self, start: int, end: int, instances: tuple[str | None, ...] = ()) -> Rows:
+        """The same message with only the rows from `start` up to, not including, `end`.
+
+        If `instances` are given, these are what the codes stand for.
+        """
+        part = slice(start, end)
+        return self._of(part, self.ids[part], instances or self.instances)
 
     def take(self, rows: Ints) -> Rows:
         """The same message with only these rows, given as indices in the order wanted."""
-        return self._of(rows, chosen(self.ids, rows))
+        return self._of(rows, chosen(self.ids, rows), self.instances)
 
-    def _of(self, rows: Ints | slice, ids: tuple[str, ...]) -> Rows:
+    def _of(
+        self, rows: Ints | slice, ids: tuple[str, ...], instances: tuple[str | None, ...]
+    ) -> Rows:
         return Rows(
             stream=self.stream,
             role=self.role,
@@ -86,7 +91,7 @@ class Rows:
             first=self.first,
             next=self.next,
             seen_at=self.seen_at,
-            instances=self.instances,
+            instances=instances,
             instance_codes=self.instance_codes[rows],
             offsets=self.offsets[rows],
             ids=ids,
@@ -96,12 +101,12 @@ class Rows:
         )
 
 
-def chosen(texts: Sequence[Text], rows: Ints) -> tuple[Text, ...]:
+def chosen(texts: Sequence[str], rows: Ints) -> tuple[str, ...]:
     """The texts at these places."""
     places = rows.tolist()
     if len(places) < 2:  # noqa: PLR2004 - only for more is what comes a tuple
         return tuple(texts[place] for place in places)
-    found: tuple[Text, ...] = itemgetter(*places)(texts)
+    found: tuple[str, ...] = itemgetter(*places)(texts)
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from driftline.decode import build_decoder
 from driftline.eventlog.codec import split_rows
-from driftline.eventlog.messages import Gap, GapCause, Passage, Progress, Rows, chosen
+from driftline.eventlog.messages import Gap, GapCause, Passage, Progress, Rows
 from driftline.eventlog.routing import events_partition
 from driftline.model import InstanceKey
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from driftline.config.deployment import Stream
     from driftline.decode import Decoded, Record, Reject
-    from driftline.eventlog.messages import Codes, Ints, Message
+    from driftline.eventlog.messages import Codes, Message
     from driftline.model import Micros, Role, SourcePartition
 
 MAX_ROWS_BYTES: Final = 700_000
@@ -151,8 +151,8 @@ class TopicReader:
         if not len(rows):
             return
         names = (InstanceKey(rows.stream, value) for value in rows.instances)
-        where = np.array([events_partition(name, self._partitions) for name in names], np.int64)
-        parts = [(int(where[0]), rows)] if len(where) == 1 else _parts(rows, where)
+        where = [events_partition(name, self._partitions) for name in names]
+        parts = [(where[0], rows)] if len(where) == 1 else _parts(rows, where)
         for partition, part in parts:
             for piece in split_rows(part, MAX_ROWS_BYTES):
                 yield partition, piece
@@ -182,26 +182,22 @@ def _rows(
     )
 
 
-def _parts(rows: Rows, where: Ints) -> Iterator[tuple[int, Rows]]:
+def _parts(rows: Rows, where: Sequence[int]) -> Iterator[tuple[int, Rows]]:
     """The rows of each events partition; `where` is that of each instance, all of which occur."""
-    of_rows = where[rows.instance_codes]
-    order = np.argsort(of_rows, kind="stable")
-    ordered, start = rows.take(order), 0
-    codes = np.empty(len(where), np.int32)
-    for partition, count in enumerate(np.bincount(of_rows).tolist()):
-        if count:
-            named = np.flatnonzero(where == partition)
-            codes[named] = np.arange(len(named))
-            part = ordered.between(start, start + count)
-            yield (
-                partition,
-                replace(
-                    part,
-                    instances=chosen(rows.instances, named),
-                    instance_codes=codes[part.instance_codes],
-                ),
-            )
-            start += count
+    named: dict[int, list[str | None]] = {}
+    codes: list[int] = []
+    for partition, value in zip(where, rows.instances, strict=True):
+        ours = named.setdefault(partition, [])
+        codes.append(len(ours))
+        ours.append(value)
+    of_rows = np.array(where)[rows.instance_codes]
+    within = replace(rows, instance_codes=np.array(codes, np.int32)[rows.instance_codes])
+    ordered, start = within.take(np.argsort(of_rows, kind="stable")), 0
+    counts = np.bincount(of_rows).tolist()
+    for partition in sorted(named):
+        end = start + counts[partition]
+        yield partition, ordered.between(start, end, tuple(named[partition]))
+        start = end
 
 
 def _chunks(passages: Sequence[Passage]) -> Iterator[Sequence[Passage]]:
@@ -225,7 +221,7 @@ def _passage(stream: str, role: Role, decoded: Decoded) -> Passage:
     return Passage(
         stream=stream,
         role=role,
-        newest=int(decoded.times.max()) if len(decoded) else None,
+        newest=int(np.maximum.reduce(decoded.times)) if len(decoded) else None,
         rejected=np.array([reject.offset for reject in decoded.rejects], np.int64),
         filtered=np.array(decoded.filtered, np.int64),
     )
