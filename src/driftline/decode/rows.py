@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftline.decode.texts import merge_texts, take_texts
-from driftline.eventlog.messages import Texts, chosen
+from driftline.eventlog.lookup import look_up
+from driftline.eventlog.messages import Texts
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -73,7 +74,7 @@ class Columns:
 
         return Columns(
             records=records[order],
-            ids=list(chosen(self.ids + other.ids, order)),
+            ids=list(look_up(self.ids + other.ids, order.tolist())),
             times=np.concatenate([self.times, other.times])[order],
             instances=(
                 None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from driftline.eventlog.lookup import look_up
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -79,7 +80,7 @@ class Rows:
 
     def take(self, rows: Ints) -> Rows:
         """The same message with only these rows, given as indices in the order wanted."""
-        return self._of(rows, chosen(self.ids, rows), self.instances)
+        return self._of(rows, look_up(self.ids, rows.tolist()), self.instances)
 
     def _of(
         self, rows: Ints | slice, ids: tuple[str, ...], instances: tuple[str | None, ...]
@@ -99,15 +100,6 @@ class Rows:
             numbers={name: column[rows] for name, column in self.numbers.items()},
             texts={name: column.take(rows) for name, column in self.texts.items()},
         )
-
-
-def chosen(texts: Sequence[str], rows: Ints) -> tuple[str, ...]:
-    """The texts at these places."""
-    places = rows.tolist()
-    if len(places) < 2:  # noqa: PLR2004 - only for more is what comes a tuple
-        return tuple(texts[place] for place in places)
-    found: tuple[str, ...] = itemgetter(*places)(texts)
-    return found
 
 
 class GapCause(StrEnum):
