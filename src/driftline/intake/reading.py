@@ -10,8 +10,7 @@ import numpy as np
 from driftline.decode import build_decoder
 from driftline.eventlog.codec import split_rows
 from driftline.eventlog.messages import Gap, GapCause, Passage, Progress, Rows
-from driftline.eventlog.routing import events_partition
-from driftline.model import InstanceKey
+from driftline.eventlog.routing import partitions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -150,8 +149,7 @@ class TopicReader:
         """The rows by events partition, cut to what a message may hold."""
         if not len(rows):
             return
-        names = (InstanceKey(rows.stream, value) for value in rows.instances)
-        where = [events_partition(name, self._partitions) for name in names]
+        where = partitions_of(rows.stream, rows.instances, self._partitions)
         parts = [(where[0], rows)] if len(where) == 1 else _parts(rows, where)
         for partition, part in parts:
             for piece in split_rows(part, MAX_ROWS_BYTES):
