@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from driftline.config.deployment import Stream
 from driftline.config.spec import canonical
+from driftline.config.streams import StreamSpec
 from driftline.decode import RejectCode, build_decoder
 from driftline.decode.codes import RefusedError
 from driftline.decode.layout import build_layout
@@ -122,19 +123,34 @@ def _of(stream: str, role: Role) -> list[Input]:
     return [each for each in BAD_INPUTS + GOOD_INPUTS if (each.stream, each.role) == (stream, role)]
 
 
+ALLOWED = fields("loan", P, more="[" * 63 + "]" * 63)
+BOMB = fields("loan", P, more="[" * 64 + "]" * 64)
+TEXTS = fields("loan", P, more='"' + "[{" * 60 + '"')
+
+
 @pytest.mark.parametrize("neighbour", [GOOD, NESTED], ids=["flat", "nested"])
 @pytest.mark.parametrize("crowd", [4, CROWD])
-def test_a_crowd_hides_no_bomb(neighbour: bytes, crowd: int) -> None:
+@pytest.mark.parametrize("odd", [[BOMB], [ALLOWED, BOMB], [TEXTS, BOMB], [ALLOWED, TEXTS]])
+def test_a_crowd_hides_no_bomb(neighbour: bytes, crowd: int, odd: list[bytes]) -> None:
     """64 deep is taken and 65 deep is not, wherever it stands; brackets in a text do not count."""
-    allowed = fields("loan", P, more="[" * 63 + "]" * 63)
-    bomb = fields("loan", P, more="[" * 64 + "]" * 64)
-    texts = fields("loan", P, more='"' + "[{" * 60 + '"')
-    for place_of_it in (0, crowd // 2, crowd):
+    for at in (0, crowd // 2, crowd):
         bodies = [neighbour] * crowd
-        bodies[place_of_it:place_of_it] = [allowed, bomb, texts]
+        bodies[at:at] = odd
         found = read(bodies)
         assert found == read_alone(bodies)
-        assert [one[0] for one in found if one[1] is RejectCode.TOO_DEEP] == [place_of_it + 1]
+        deep = [offset for offset, code, *_ in found if code is RejectCode.TOO_DEEP]
+        assert deep == [offset for offset, body in enumerate(bodies) if body is BOMB]
+
+
+@pytest.mark.parametrize("values", [["null"], ["null", '"b"'], ["null", '"a"', "true", "1"]])
+def test_what_is_wanted_is_not_what_is_missing(values: list[str]) -> None:
+    """A record without the field is another stream's, whether or not one has what is wanted."""
+    wanted = {**LOAN.model_dump(mode="json"), "where": {"region": "a"}}
+    spec = StreamSpec.model_validate(wanted)
+    records = placed([fields("loan", P, region=value) for value in values * 5])
+    decoder = build_decoder(Stream("loan", spec, ()), P)
+    found = outcomes(decoder.decode(SOURCE, records, seen_at=SEEN_AT))
+    assert found == [alone(spec, P, record, SEEN_AT) for record in records]
 
 
 scalars = (

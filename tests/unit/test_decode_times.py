@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.decode.times import Unit, epoch_column, iso_column, parse_epoch, parse_iso
+from driftline.decode.times import LAST_TIME, Unit, epoch_column, iso_column, parse_epoch, parse_iso
 from driftline.model import to_micros
 
 moments = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30))  # noqa: DTZ001 - zones are drawn
@@ -68,11 +68,23 @@ def test_less_common_forms_are_read(text: str, micros: int) -> None:
     assert iso_column([text] * 20)[0].tolist() == [micros] * 20
 
 
+@pytest.mark.parametrize(("unit", "per"), [("s", 10**6), ("ms", 10**3), ("us", 1)])
+def test_whole_epochs_end_with_the_year_9999(unit: Unit, per: int) -> None:
+    """The last moment is read, the next one is not, nor what is before 1970 or beyond 64 bits."""
+    last = LAST_TIME // per
+    column, read = epoch_column([0, -1, last, last + 1, 2**63 - 1, -(2**63)], unit)
+    assert read.tolist() == [True, False, True, False, False, False]
+    assert column.tolist() == [0, 0, last * per, 0, 0, 0]
+
+
 units = st.sampled_from(["s", "ms", "us", "ns"])
 numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
 
 
-@given(units, st.lists(st.none() | numbers) | st.lists(st.floats(0, 3e17)))
+whole = st.integers(-2, 2) | st.integers(2**62, 2**64) | st.integers(2**37, 2**58)
+
+
+@given(units, st.lists(st.none() | numbers) | st.lists(st.floats(0, 3e17)) | st.lists(whole))
 def test_a_column_of_epochs_is_read_as_each_of_them(unit: Unit, some: list[float | None]) -> None:
     """In range exactly alike; out of range not at all."""
     column, read = epoch_column(some, unit)

@@ -268,6 +268,9 @@ FORGED: dict[str, bytes] = {
     "an infinity": forge(12, {"score": ["f8", np.full(4, -np.inf).tobytes()]}),
     "half-words for numbers": forge(12, {"score": ["u2", bytes(8)]}),
     "a code that wraps to a good one": forge(13, {"v": [["a"], [2**32, "u1", bytes(4)]]}),
+    "a code that wraps to none": forge(13, {"v": [["a"], [0, "u4", b"\xff" * 16]]}),
+    "a wide code that wraps": forge(13, {"v": [["a"], [0, "i8", (bytes(4) + b"\1" * 4) * 4]]}),
+    "a code far below": forge(13, {"v": [["a"], [-(2**32), "u2", bytes(8)]]}),
     "an instance code that wraps": forge(8, [2**32, "u1", bytes(4)]),
     "a text column that is short": forge(13, {"v": [["a"], [0, "u1", bytes(3)]]}),
 }
