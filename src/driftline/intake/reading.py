@@ -188,7 +188,8 @@ def _parts(rows: Rows, where: Sequence[int]) -> Iterator[tuple[int, Rows]]:
         ours = named.setdefault(partition, [])
         codes.append(len(ours))
         ours.append(value)
-    of_rows = np.array(where)[rows.instance_codes]
+    # Sixteen bits are sorted by counting, which is twice as fast.
+    of_rows = np.array(where, np.uint16)[rows.instance_codes]
     within = replace(rows, instance_codes=np.array(codes, np.int32)[rows.instance_codes])
     ordered, start = within.take(np.argsort(of_rows, kind="stable")), 0
     counts = np.bincount(of_rows).tolist()
