@@ -21,6 +21,7 @@ import faust.agents.agent
 import faust.app.base
 import faust.assignor.partition_assignor
 import faust.streams
+import faust.tables.manager
 import faust.tables.recovery
 import faust.transport.conductor
 import faust.transport.consumer
@@ -66,6 +67,8 @@ DIGESTS: Final[dict[Callable[..., Any], str]] = {
     faust.app.base.App._on_partitions_assigned: "de932b7927db",
     faust.app.base.App._stop_consumer: "55854a5de12c",
     faust.app.base.App._on_agent_error: "bdd12f286de6",
+    faust.tables.manager.TableManager.on_start: "365dd25fbc0e",
+    faust.tables.manager.TableManager._update_channels: "88e3941facc9",
     faust.tables.recovery.Recovery._restart_recovery.fun: "6bd8a8558a2d",
     faust.tables.recovery.Recovery._resume_streams: "d986a6710c1a",
     faust.tables.recovery.Recovery._wait: "ec7429b70176",

@@ -18,6 +18,7 @@ tests/contract breaks when one of these changes):
 - The consumer runs in a thread with an event loop of its own: `_new_consumer_thread`,
   `thread_loop`, `_fetch_records`, `_commit`, `_seek_wait`, `_ensure_consumer`,
   `_create_worker_consumer`, `_assignor`.
+- `TableManager.on_start` is a second's sleep, `_update_channels` and `recovery.start`.
 - Streams: `noack().events()` acknowledges nothing; the Cython iterator, as the Python one
   acknowledges what it skips.
 - aiokafka: `fetched_records` moves a partition's position in the step in which it returns;
@@ -38,6 +39,7 @@ from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.sensors.monitor import Monitor
+from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
@@ -537,6 +539,15 @@ class Assignor(PartitionAssignor):  # type: ignore[misc]  # Faust ships no types
         super().__init__(app, replicas=0)
 
 
+class NoTables(TableManager):  # type: ignore[misc]  # Faust ships no types
+    """We keep no tables, so there are none to wait for: Faust gives them a second at each start."""
+
+    async def on_start(self) -> None:
+        """What Faust does after that second."""
+        await self._update_channels()
+        await self.recovery.start()
+
+
 class QuietMonitor(Monitor):  # type: ignore[misc]  # Faust ships no types
     """Faust's statistics without what it does per event."""
 
@@ -654,5 +665,6 @@ def _faust_settings(address: KafkaAddress, settings: BatchSettings) -> dict[str,
         "store": "memory://",
         "autodiscover": False,
         "PartitionAssignor": Assignor,
+        "TableManager": NoTables,
         "Monitor": QuietMonitor,
     }
