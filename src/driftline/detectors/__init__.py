@@ -4,6 +4,9 @@
 `Detector` and is named by an entry point of the group `driftline.detectors`.
 """
 
+from driftline.detectors import river_imports as _river_imports  # noqa: F401 - before River is
+
+# isort: split
 from driftline.detectors.protocol import Detector, DetectorFactory
 from driftline.detectors.shield import DetectorError
 from driftline.detectors.witness import Detection, Witness
