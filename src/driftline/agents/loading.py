@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from driftline.store.protocol import Store
 
 log = structlog.get_logger(__name__)
+
+INSTANCES_AT_ONCE: Final = 100
+"""So many instances' windows are in memory before they are taken over."""
 
 
 async def load_partition(
@@ -48,6 +51,7 @@ async def load_partition(
         key for key in await store.list_instances() if events_partition(key, count) == partition
     ]
     outbox: dict[InstanceKey, Sequence[Outgoing]] = {}
+    wanted: dict[InstanceKey, Sequence[str]] = {}
     for key, found in (await store.load_instances(ours)).items():
         # What is suspended, or was taken out of the deployment, may still have had alerts to tell.
         if isinstance(found, StoredInstance) and found.outbox:
@@ -57,7 +61,8 @@ async def load_partition(
         if isinstance(found, StateError):
             _suspend(monitor, key, found)
         elif found is not None:
-            await _adopt(monitor, store, key, found)
+            _adopt(monitor, key, found, wanted)
+    await _adopt_windows(monitor, store, wanted)
     for instance in monitor.instances:
         for signal, reason in instance.begun_anew:
             log.warning(
@@ -75,15 +80,33 @@ async def stored_rows(store: Store, key: InstanceKey) -> int:
         return 0
 
 
-async def _adopt(
-    monitor: PartitionMonitor, store: Store, key: InstanceKey, stored: StoredInstance
+def _adopt(
+    monitor: PartitionMonitor,
+    key: InstanceKey,
+    stored: StoredInstance,
+    wanted: dict[InstanceKey, Sequence[str]],
 ) -> None:
     try:
-        wanted = monitor.adopt(key, stored)
-        blobs = await store.load_windows(key, wanted) if wanted else {}
-        monitor.adopt_windows(key, blobs)
+        wanted[key] = monitor.adopt(key, stored)
     except StateError as error:
         _suspend(monitor, key, error)
+
+
+async def _adopt_windows(
+    monitor: PartitionMonitor, store: Store, wanted: Mapping[InstanceKey, Sequence[str]]
+) -> None:
+    """Load the open windows of many instances at a time: a round trip for each took as long."""
+    left = list(wanted.items())
+    while left:
+        some, left = left[:INSTANCES_AT_ONCE], left[INSTANCES_AT_ONCE:]
+        for key, blobs in (await store.load_all_windows(dict(some))).items():
+            if isinstance(blobs, StateError):
+                _suspend(monitor, key, blobs)
+                continue
+            try:
+                monitor.adopt_windows(key, blobs)
+            except StateError as error:
+                _suspend(monitor, key, error)
 
 
 def _suspend(monitor: PartitionMonitor, key: InstanceKey, error: StateError) -> None:

@@ -7,6 +7,7 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from datetime import timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -606,7 +607,7 @@ class Instance:
             StateError: a part is missing, does not decode, or belongs to other settings.
         """
         try:
-            stream = Stream.from_json(json.loads(stored.fields["declaration"]))
+            stream = _declared(stored.fields["declaration"])
             instance = cls(key, stream, deployment=deployment)
             return instance, instance.restore(stored)
         except (KeyError, ValueError, TypeError) as error:
@@ -665,3 +666,9 @@ def _build_windows(stream: Stream) -> Windows:
 def micros(span: timedelta) -> Micros:
     """A span of time as whole microseconds."""
     return span // timedelta(microseconds=1)
+
+
+@lru_cache(maxsize=64)
+def _declared(blob: bytes) -> Stream:
+    """A stored declaration, read once for all instances that were stored under it."""
+    return Stream.from_json(json.loads(blob))

@@ -69,16 +69,32 @@ class Instances:
         self, suffix: str, wanted: Mapping[InstanceKey, Sequence[str]]
     ) -> dict[InstanceKey, dict[str, bytes]]:
         """The named fields of one hash of each instance, in one round trip."""
+        fetched = await self.fetch_each(suffix, wanted)
+        found = {}
+        for key, fields in fetched.items():
+            if isinstance(fields, InstanceStateError):
+                raise fields
+            found[key] = fields
+        return found
+
+    async def fetch_each(
+        self, suffix: str, wanted: Mapping[InstanceKey, Sequence[str]]
+    ) -> dict[InstanceKey, dict[str, bytes] | InstanceStateError]:
+        """The same, where one that cannot be read is an answer too."""
         asked = [(key, some) for key, ids in wanted.items() for some in _chunks(ids, NAMES_AT_ONCE)]
         commands = [
             self._script(scripts.FETCH, key, suffix, pack_strings(some)) for key, some in asked
         ]
-        found: dict[InstanceKey, dict[str, bytes]] = {key: {} for key in wanted}
+        found: dict[InstanceKey, dict[str, bytes] | InstanceStateError] = {
+            key: {} for key in wanted
+        }
         answers = await self._client.run(commands)
         for (key, some), answer in zip(asked, answers, strict=True):
+            fields = found[key]
             if not isinstance(answer, list):
-                raise _broken(key, answer)
-            found[key].update(_unpack(some, *answer))
+                found[key] = _broken(key, answer)
+            elif isinstance(fields, dict):
+                fields.update(_unpack(some, *answer))
         return found
 
     async def window_names(self, key: InstanceKey) -> tuple[str, ...]:

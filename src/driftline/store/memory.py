@@ -119,6 +119,12 @@ class MemoryStore:
         windows = self._held(key).windows
         return {name: windows[name] for name in names if name in windows}
 
+    async def load_all_windows(
+        self, wanted: Mapping[InstanceKey, Sequence[str]]
+    ) -> Mapping[InstanceKey, dict[str, bytes] | InstanceStateError]:
+        """See `Checkpoints`."""
+        return {key: await self.load_windows(key, names) for key, names in wanted.items()}
+
     async def window_names(self, key: InstanceKey) -> tuple[str, ...]:
         """See `Checkpoints`."""
         return tuple(sorted(self._held(key).windows))

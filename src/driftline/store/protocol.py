@@ -112,6 +112,12 @@ class Checkpoints(Protocol):
         """Those of the named windows that are stored; raises InstanceStateError."""
         ...
 
+    async def load_all_windows(
+        self, wanted: Mapping[InstanceKey, Sequence[str]]
+    ) -> Mapping[InstanceKey, dict[str, bytes] | InstanceStateError]:
+        """The same for many, in few round trips. An unreadable one is an answer too."""
+        ...
+
     async def window_names(self, key: InstanceKey) -> tuple[str, ...]:
         """The names of all stored windows, sorted; raises InstanceStateError."""
         ...

@@ -76,6 +76,12 @@ class RedisStore:
         """See `Checkpoints`."""
         return (await self._instances.fetch("windows", {key: names}))[key]
 
+    async def load_all_windows(
+        self, wanted: Mapping[InstanceKey, Sequence[str]]
+    ) -> Mapping[InstanceKey, dict[str, bytes] | InstanceStateError]:
+        """See `Checkpoints`."""
+        return await self._instances.fetch_each("windows", wanted)
+
     async def window_names(self, key: InstanceKey) -> tuple[str, ...]:
         """See `Checkpoints`."""
         return await self._instances.window_names(key)
