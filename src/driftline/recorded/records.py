@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from driftline.config.fields import FieldSource, TimeUnit
-from driftline.model import iso
+from driftline.config.fields import FieldSource
 from driftline.recorded.places import column_of, declared_fields
+from driftline.recorded.times import write_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,15 +20,9 @@ if TYPE_CHECKING:
     from driftline.config.fields import TimeField
     from driftline.config.streams import StreamSpec
     from driftline.eventlog.messages import Ints
-    from driftline.model import Micros, Role
+    from driftline.model import Role
     from driftline.recorded.index import Index
     from driftline.recorded.recording import Json, JsonRecord
-
-_PER_UNIT: Final = {
-    TimeUnit.SECONDS: 1_000_000,
-    TimeUnit.MILLISECONDS: 1_000,
-    TimeUnit.MICROSECONDS: 1,
-}
 
 
 class RecordedRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -78,7 +72,7 @@ class Writer:
             until = at + len(records)
             if self._time is not None and self._own_times is not None:
                 own = self._own_times[at:until].tolist()
-                self._write_times(self._time, records, own, times[at:until].tolist())
+                self._write_times(self._time, records, own, times[at:until])
             offsets = range(at, until)
             rows = index.rows[at:until].tolist() if index.rows is not None else None
             stamps = (-(-times[at:until] // 1000)).tolist()
@@ -110,19 +104,21 @@ class Writer:
 
     @staticmethod
     def _write_times(
-        field: TimeField, records: list[JsonRecord], own: list[bool], times: list[Micros]
+        field: TimeField, records: list[JsonRecord], own: list[bool], times: Ints
     ) -> None:
-        names = field.field.path
-        for record, keeps, at in zip(records, own, times, strict=True):
+        if all(own):
+            return
+        *outer, last = field.field.path
+        for record, keeps, at in zip(records, own, write_times(times, field.unit), strict=True):
             if keeps:
                 continue
             place = record
-            for name in names[:-1]:
+            for name in outer:
                 inner = place.get(name)
                 if not isinstance(inner, dict):
                     inner = place[name] = {}
                 place = inner
-            place[names[-1]] = _written(at, field.unit)
+            place[last] = at
 
 
 def in_order(records: Iterable[RecordedRecord], order: Ints) -> Iterator[RecordedRecord]:
@@ -139,15 +135,6 @@ def in_order(records: Iterable[RecordedRecord], order: Ints) -> Iterator[Recorde
             file.seek(ends[at])
             record = decoder.decode(file.read(ends[at + 1] - ends[at]))
             yield msgspec.structs.replace(record, offset=offset)
-
-
-def _written(at: Micros, unit: TimeUnit | None) -> str | int | float:
-    if unit is None:
-        return iso(at)
-    if unit is TimeUnit.NANOSECONDS:
-        return at * 1_000
-    per = _PER_UNIT[unit]
-    return at // per if at % per == 0 else at / per
 
 
 def _bytes(value: Json) -> bytes:
