@@ -110,6 +110,18 @@ async def test_what_was_written_is_read_back(store: Store) -> None:
     }
 
 
+async def test_windows_of_many_are_read_at_once(store: Store) -> None:
+    """Each instance gets its own of those that are there, whatever the others have."""
+    await write(
+        store,
+        step(None, 1, HOSTILE, windows={"a": b"1", "b": b"2"}),
+        step(None, 1, CHURN, windows={"a": b"3"}),
+    )
+    wanted = {HOSTILE: ["b", "absent"], CHURN: ["a"]}
+    assert await store.load_all_windows(wanted) == {HOSTILE: {"b": b"2"}, CHURN: {"a": b"3"}}
+    assert await store.load_all_windows({CHURN: [], HOSTILE: ["c"]}) == {CHURN: {}, HOSTILE: {}}
+
+
 async def test_what_was_never_written_is_none(store: Store) -> None:
     """An unknown instance or partition is an answer, not an error."""
     assert await store.load_instance(CHURN) is None
