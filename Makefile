@@ -59,7 +59,8 @@ PEERS := .bench/quix_streams/.set-up .bench/bytewax/.set-up $(KAFKA_STREAMS)/.se
 bench: setup $(PEERS)  ## driftline beside others, some 15 minutes: make bench ROUNDS=5, make bench QUICK=1
 	$(BENCH) bench $(if $(QUICK),--quick) $(if $(filter command,$(origin ROUNDS)),--rounds $(ROUNDS)) $(ONLY:%=--only "%")
 
-bench-scale: setup  ## instances, waiting predictions, signals, latency, workers: make bench-scale ONLY=instances
+# ONLY: workers, instances, signals, waiting, latency, start, replay, idle.
+bench-scale: setup  ## what grows, latency, start, replay, some 25 minutes: make bench-scale ONLY="latency start"
 	$(BENCH) bench.scale $(foreach one,$(ONLY),--only $(one))
 
 bench-micro: setup  ## the parts on their own

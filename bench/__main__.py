@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.contestants import contestants
 from bench.heat import Cost, DisqualifiedError, run
-from bench.machine import describe_machine
+from bench.machine import describe_load, describe_machine
+from bench.say import say
 from bench.servers import running
-from bench.table import render
+from bench.table import judge, render
+from bench.verdict import render_verdicts
 from bench.workload import Workload
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", default=[], help="a contestant; repeatable")
     chosen = parser.parse_args()
     entrants = contestants(chosen.only)
+    say(f"{describe_machine()}; {describe_load()}")
     results: dict[Contestant, list[Cost]] = {one: [] for one in entrants}
     with tempfile.TemporaryDirectory(prog_prefix()) as scratch, running(Path(scratch)) as servers:
         data = Data(servers, chosen.seed)
@@ -45,8 +47,9 @@ def main() -> None:
                     f"round {number + 1}: {one.name}: {cost.records / cost.seconds:,.0f} events/s,"
                     f" {cost.own_cpu / cost.records * 1e6:.1f} CPU s per million"
                 )
-    say(describe_machine())
+    say(f"in the end {describe_load()}")
     say(render(results))
+    say(render_verdicts(judge(results)))
 
 
 class Data:
@@ -69,12 +72,6 @@ class Data:
 def prog_prefix() -> str:
     """What the scratch directory's name ends with."""
     return "-driftline-bench"
-
-
-def say(line: str) -> None:
-    """Print at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from confluent_kafka import Consumer, TopicPartition
@@ -12,11 +13,11 @@ from confluent_kafka import Consumer, TopicPartition
 from bench import ours
 from bench.contestants import start
 from bench.processes import usage
-from bench.workload import DELTA
+from bench.workload import DELTA, PARTITIONS
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bench.servers import Servers, Topics
@@ -28,11 +29,13 @@ SETTLE_SECONDS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What all workers took from their start to the end of the topics, starting up left out."""
+    """What all workers took since the count began."""
 
     seconds: float
     cpu_seconds: float
     peak_bytes: int
+    resident_bytes: int
+    """What they hold now."""
 
 
 class Attached:
@@ -47,9 +50,10 @@ class Attached:
         *,
         changes: Mapping[str, Any] | None = None,
         features: Sequence[str] = (),
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
+        self.name = name
         self._servers = servers
-        self._name = name
         self._topics = topics
         self._place = directory / name
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -59,7 +63,13 @@ class Attached:
         if features:
             stream["predictions"]["features"] = list(features)
         ours.declare(
-            self._place, name, servers, topics, delta=DELTA, changes=stream | dict(changes or {})
+            self._place,
+            name,
+            servers,
+            topics,
+            delta=DELTA,
+            changes=stream | dict(changes or {}),
+            settings={"topics": {"events_partitions": PARTITIONS}, **(settings or {})},
         )
 
     def __enter__(self) -> Self:
@@ -68,17 +78,43 @@ class Attached:
     def __exit__(self, *_exc: object) -> None:
         self.stop()
 
-    def start(self) -> None:
-        """One more worker; returns when it runs."""
+    def start(self, count: int = 1) -> None:
+        """So many workers; returns, and begins to count, when all of them hold partitions."""
+        for log in [self.spawn() for _ in range(count)]:
+            self.wait_for(partial(_says, log, "worker_started"))
+        self.wait_for(self._all_hold)
+        self.begin()
+
+    def spawn(self) -> Path:
+        """Begin to start a worker; what it prints goes to the file that is returned."""
         log = self._place / f"worker-{time.monotonic_ns()}.log"
-        process = start(ours.command(self._place), {}, log)
-        self._processes.append(process)
+        self._processes.append(start(ours.command(self._place), {}, log))
+        return log
+
+    def wait_for(self, condition: Callable[[], bool], *, every: float = 0.02) -> None:
+        """Return when it holds; raise when a worker ends before that."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while "worker_started" not in log.read_text():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(log.read_text()[-3_000:])
-            time.sleep(0.02)
+        while not condition():
+            if any(one.poll() is not None for one in self._processes):
+                raise RuntimeError(self._tail())
+            if time.monotonic() > deadline:
+                raise TimeoutError(self._tail())
+            time.sleep(every)
+
+    def begin(self) -> None:
+        """Count from here on."""
         self._begin = (time.monotonic(), self._cpu())
+
+    def used(self) -> Used:
+        """What was used since `begin`."""
+        seconds, cpu = self._begin
+        found = [usage(process.pid) for process in self._processes]
+        return Used(
+            time.monotonic() - seconds,
+            sum(one.cpu_seconds for one in found) - cpu,
+            sum(one.peak_bytes for one in found),
+            sum(one.resident_bytes for one in found),
+        )
 
     def stop(self) -> None:
         """End all workers in order."""
@@ -89,15 +125,13 @@ class Attached:
         self._processes.clear()
 
     def until_done(self) -> Used:
-        """Wait until everything is decoded, applied, stored and committed."""
-        events = f"{self._name}.events"
-        with _consumer(self._servers, f"{self._name}.decode") as decode:
+        """Wait until everything is decoded, applied, stored and committed; what that took."""
+        events = f"{self.name}.events"
+        with _consumer(self._servers, f"{self.name}.decode") as decode:
             _wait(decode, [self._topics.predictions, self._topics.labels])
-        with _consumer(self._servers, f"{self._name}.monitor") as monitor:
+        with _consumer(self._servers, f"{self.name}.monitor") as monitor:
             _wait(monitor, [events])
-        seconds, cpu = self._begin
-        peak = sum(usage(process.pid).peak_bytes for process in self._processes)
-        return Used(time.monotonic() - seconds, self._cpu() - cpu, peak)
+        return self.used()
 
     def settle(self) -> None:
         """Give the workers the time to become quiet."""
@@ -113,8 +147,24 @@ class Attached:
         time.sleep(seconds)
         return (self._cpu() - before) / seconds
 
+    def _all_hold(self) -> bool:
+        """Whether each worker holds partitions, and all partitions are held."""
+        held = self._servers.held_partitions([f"{self.name}.decode", f"{self.name}.monitor"])
+        return held == {
+            f"{self.name}.decode": (len(self._processes), 2 * PARTITIONS),
+            f"{self.name}.monitor": (len(self._processes), PARTITIONS),
+        }
+
+    def _tail(self) -> str:
+        """The end of what the workers printed."""
+        return "\n".join(log.read_text()[-3_000:] for log in sorted(self._place.glob("*.log")))
+
     def _cpu(self) -> float:
         return sum(usage(process.pid).cpu_seconds for process in self._processes)
+
+
+def _says(log: Path, event: str) -> bool:
+    return event in log.read_text()
 
 
 @contextmanager

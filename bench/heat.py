@@ -10,15 +10,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import Consumer, TopicPartition
-
 from bench import ours
 from bench.contestants import OURS, start
+from bench.following import values_of
 from bench.processes import usage
 from bench.workload import DELTA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bench.contestants import Contestant
@@ -123,7 +122,7 @@ class Watch:
         found: dict[str, list[int]] = {}
         missing = {(model, alarms[-1]) for model, alarms in self._workload.alarms.items()}
         deadline = time.monotonic() + PATIENCE_SECONDS
-        for value in _values(self._servers.kafka.bootstrap, topic):
+        for value in values_of(self._servers.kafka.bootstrap, topic):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 tail = self._log.read_text(errors="replace")[-3000:]
                 message = f"ended, or not done in time; {found}, still missing {missing}:\n{tail}"
@@ -163,30 +162,6 @@ class Watch:
 
 def _alarm(said: Mapping[str, Any]) -> tuple[str, int]:
     return said["model"], said["values_seen"]
-
-
-def _values(bootstrap: str, topic: str) -> Iterator[bytes | None]:
-    """The values of a topic as they come, from its start; None now and then."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": "bench.watch",
-            "enable.auto.commit": False,
-            "allow.auto.create.topics": False,
-            "fetch.wait.max.ms": 20,
-            "log_level": 0,
-        }
-    )
-    try:
-        while not (partitions := consumer.list_topics(topic, timeout=10).topics[topic].partitions):
-            yield None
-            time.sleep(0.05)
-        consumer.assign([TopicPartition(topic, one, 0) for one in partitions])
-        while True:
-            message = consumer.poll(0.05)
-            yield None if message is None or message.error() else message.value()
-    finally:
-        consumer.close()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -16,8 +16,12 @@ def describe_machine() -> str:
             model = line.partition(":")[2].strip()
             break
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    load = os.getloadavg()[1]
     return (
         f"{os.cpu_count()} cores of {model}, {memory:.0f} GiB, Python {platform.python_version()},"
-        f" River {version('river')}; load over the last 5 minutes {load:.1f}"
+        f" River {version('river')}"
     )
+
+
+def describe_load() -> str:
+    """How busy the machine is: of a quiet one the first figure is that of the benchmark alone."""
+    return "load over 1, 5, 15 minutes " + ", ".join(f"{one:.1f}" for one in os.getloadavg())

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from bench.workload import PARTITIONS
 from driftline.alerts.event import read_event
 from driftline.alerts.schema import DriftData
+from driftline.monitor.partition_state import PartitionState
 from driftline.monitor.state import StoredInstance
 from driftline.monitor.summary import read_summary
 from driftline.store.connect import RedisAddress, connect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bench.servers import Servers, Topics
+    from driftline.store.protocol import Store
 
 STREAM: Final = "models"
 
@@ -108,6 +112,27 @@ async def _stored_alarms(redis_url: str, name: str) -> dict[str, tuple[int, int]
             last = max((one.values_seen for one in signal.last_alarms), default=0)
             found[key.value or ""] = (signal.alarms, last)
     return found
+
+
+@contextmanager
+def stored_rows(redis_url: str, name: str) -> Iterator[Callable[[], int]]:
+    """To be asked how many rows the stored books hold."""
+    with asyncio.Runner() as runner:
+        store = runner.run(connect(RedisAddress(redis_url), name))
+        try:
+            yield lambda: runner.run(_stored_rows(store))
+        finally:
+            runner.run(store.close())
+
+
+async def _stored_rows(store: Store) -> int:
+    rows = 0
+    for partition in range(PARTITIONS):
+        stored = await store.load_partition(partition)
+        if stored is not None:
+            books = PartitionState.decode(stored.blob).states[STREAM].books
+            rows += sum(one.rows for some in books.sources.values() for one in some.values())
+    return rows
 
 
 def check(found: Mapping[str, tuple[int, int]], expected: Mapping[str, Sequence[int]]) -> None:

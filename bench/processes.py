@@ -16,16 +16,21 @@ _PROC: Final = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU seconds, user and system together, so far; and the largest memory, in bytes."""
+    """CPU seconds, user and system together, so far; and memory, in bytes."""
 
     cpu_seconds: float
     peak_bytes: int
+    resident_bytes: int
 
 
 def usage(pid: int) -> Usage:
     """Of a process and all its living descendants."""
     family = [pid, *descendants(pid)]
-    return Usage(sum(map(_cpu_seconds, family)), sum(map(_peak_bytes, family)))
+    return Usage(
+        sum(map(_cpu_seconds, family)),
+        sum(_memory(one, "VmHWM:") for one in family),
+        sum(_memory(one, "VmRSS:") for one in family),
+    )
 
 
 def descendants(pid: int) -> list[int]:
@@ -56,12 +61,12 @@ def _cpu_seconds(pid: int) -> float:
     return sum(_ints(fields[11:15])) / _TICKS if fields else 0.0
 
 
-def _peak_bytes(pid: int) -> int:
+def _memory(pid: int, measure: str) -> int:
     try:
         lines = (_PROC / str(pid) / "status").read_text().splitlines()
     except OSError:
         return 0
-    found = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    found = [line.split()[1] for line in lines if line.startswith(measure)]
     return 1024 * sum(_ints(found))
 
 

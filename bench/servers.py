@@ -17,7 +17,7 @@ from support.kafka_broker import NEWEST, KafkaBroker
 from support.redis_server import RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from bench.workload import Sample, Workload
@@ -48,16 +48,38 @@ class Servers:
 
     def make_topic(self, name: str, *, partitions: int = PARTITIONS) -> str:
         """A topic that was not there before."""
-        admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap})
+        admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap, "log_level": 0})
         admin.create_topics([NewTopic(name, partitions, 1)])[name].result(30)
         return name
 
+    def make_topics(self, name: str) -> Topics:
+        """A topic for predictions and one for labels."""
+        return Topics(self.make_topic(f"{name}.predictions"), self.make_topic(f"{name}.labels"))
+
+    def held_partitions(self, groups: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """By consumer group how many members hold partitions, and how many they hold in all."""
+        admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap, "log_level": 0})
+        found = {}
+        for group, future in admin.describe_consumer_groups(list(groups)).items():
+            held = [len(one.assignment.topic_partitions) for one in future.result(30).members]
+            found[group] = (sum(map(bool, held)), sum(held))
+        return found
+
     def write(self, name: str, workload: Workload) -> Topics:
         """Put a workload into topics of its own."""
-        topics = Topics(self.make_topic(f"{name}.predictions"), self.make_topic(f"{name}.labels"))
+        topics = self.make_topics(name)
         self.send(topics.predictions, workload.predictions())
         self.send(topics.labels, workload.labels())
         return topics
+
+    def pour(
+        self, topics: Topics, workload: Workload, *, begin: Callable[[], None] = lambda: None
+    ) -> None:
+        """Write a workload at once, quicker than it is read; `begin` is called before that."""
+        predictions, labels = list(workload.predictions()), list(workload.labels())
+        begin()
+        self.send(topics.predictions, predictions)
+        self.send(topics.labels, labels)
 
     def send(self, topic: str, samples: Iterable[Sample]) -> None:
         """Write records; returns when the broker has them all."""

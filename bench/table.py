@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from bench.contestants import OURS
 from bench.heat import rates
+from bench.targets import COMPARED, CPU
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bench.contestants import Contestant
     from bench.heat import Cost
+    from bench.verdict import Verdict
 
 
 _HEAD: Final = (
@@ -55,6 +57,21 @@ def render(results: Mapping[Contestant, Sequence[Cost]]) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def judge(results: Mapping[Contestant, Sequence[Cost]]) -> list[Verdict]:
+    """What was to be reached against each of the others that ran, by medians over the rounds."""
+    named = {one.name: costs for one, costs in results.items() if costs}
+    own = named.get(OURS)
+    if own is None:
+        return []
+    speed = median(rates(own))
+    against = [
+        target.measured(speed / median(rates(named[name])))
+        for name, target in COMPARED.items()
+        if name in named
+    ]
+    return [*against, CPU.measured(median(one.own_cpu / one.records * 1e6 for one in own))]
 
 
 def _own_cpu(cost: Cost) -> float:

@@ -1,0 +1,1 @@
+"""What `python -m bench.scale` measures: a module for each family of figures."""
