@@ -17,6 +17,7 @@ import aiokafka.client
 import aiokafka.consumer.fetcher
 import aiokafka.consumer.group_coordinator
 import aiokafka.consumer.subscription_state
+import aiokafka.protocol.fetch
 import faust.agents.agent
 import faust.app.base
 import faust.assignor.partition_assignor
@@ -98,6 +99,13 @@ DIGESTS: Final[dict[Callable[..., Any], str]] = {
     fetcher.PartitionRecords._unpack_records: "b803e6d46480",
     fetcher.Fetcher._proc_fetch_request: "59bf948fff47",
     fetcher.PartitionRecords._consumer_record: "e668541600b0",
+    # what a fetch asks for, and of whom
+    fetcher.Fetcher._get_actions_per_node: "1dab2cf937d1",
+    fetcher.Fetcher._fetch_requests_routine: "2a8ec5932644",
+    fetcher.Fetcher._select_read_replica: "70f0665e44fc",
+    aiokafka.client.AIOKafkaClient.send: "246b277687d7",
+    aiokafka.client.AIOKafkaClient._get_conn: "68ce5d839171",
+    aiokafka.protocol.fetch.FetchRequest.__init__: "f31b6b74cc94",
     aiokafka.consumer.group_coordinator.GroupCoordinator.check_errors: "ba6ca51ad348",
     aiokafka.consumer.subscription_state.Assignment.state_value: "183fea82ef48",
 }

@@ -424,3 +424,81 @@ async def test_progress_tells_position_commit_and_lag(
     await until(lambda: app.progress[TopicPartition(topic, 0)].position == 30)
     progress = app.progress[TopicPartition(topic, 0)]
     assert (progress.acknowledged, progress.committed, progress.lag) == (10, 10, 20)
+
+
+PATIENT = replace(SMALL, idle_fetch_wait=timedelta(seconds=60))
+"""With these, what waits for a fetch that waits for records fails by its time."""
+
+
+async def test_an_idle_partition_delays_no_busy_one(
+    kit: Kit, make_topic: Callable[..., str]
+) -> None:
+    """Single records, and a backlog of many fetches, come at once beside partitions without any."""
+    topic, recorder = make_topic("t", partitions=3), Recorder()
+    settings = replace(PATIENT, max_partition_fetch_bytes=2_000)
+    await kit.start(kit.name("g"), topic, recorder, settings=settings)
+    await until(lambda: len({tick.partition for tick in recorder.ticks}) == 3)
+    async with Producer(kit.address) as producer:
+        for count in range(1, 11):
+            await producer.send_all([OutgoingMessage(topic, b"x", partition=1)])
+            await until(lambda: recorder.count == count, seconds=20)  # noqa: B023 - awaited here
+    await kit.fill(topic, 3000)
+    await until(lambda: len(recorder.offsets(0)) == 3000)
+
+
+async def test_an_idle_partition_gets_ticks_while_a_fetch_waits(
+    kit: Kit, make_topic: Callable[..., str]
+) -> None:
+    """Where the log ends is asked for beside the fetch, not behind it."""
+    topic, recorder = make_topic("t"), Recorder()
+    await kit.start(kit.name("g"), topic, recorder, settings=PATIENT)
+    await until(lambda: len(recorder.ticks) >= 4)
+
+
+async def test_a_partition_that_is_held_delays_no_other(
+    kit: Kit, make_topic: Callable[..., str]
+) -> None:
+    """Nor does it wait itself, once it is let go."""
+    topic, recorder = make_topic("t", partitions=2), Recorder()
+    gate = recorder.blocked[0] = asyncio.Event()
+    await kit.start(kit.name("g"), topic, recorder, settings=PATIENT)
+    await kit.fill(topic, 3000)
+    async with Producer(kit.address) as producer:
+        for count in range(1, 11):
+            await producer.send_all([OutgoingMessage(topic, b"x", partition=1)])
+            await until(lambda: recorder.count == count, seconds=20)  # noqa: B023 - awaited here
+    gate.set()
+    await until(lambda: len(recorder.offsets(0)) == 3000)
+
+
+async def test_a_position_that_is_sought_waits_for_no_fetch_from_before(
+    kit: Kit, make_topic: Callable[..., str]
+) -> None:
+    """The client fetches from the committed end at first, though what is before is asked for."""
+    topic, group, first, again = make_topic("t"), kit.name("g"), Recorder(), Recorder()
+    await kit.fill(topic, 100)
+    app = await kit.start(group, topic, first, settings=PATIENT)
+    await until(lambda: first.count == 100)
+    await app.stop()
+    again.positions[TopicPartition(topic, 0)] = 33
+    await kit.start(group, topic, again, settings=PATIENT)
+    await until(lambda: again.count == 67, seconds=20)
+
+
+async def test_the_end_of_a_transaction_ends_a_fetch_that_waits(
+    kit: Kit, make_topic: Callable[..., str]
+) -> None:
+    """Its records were there before, but not for us."""
+    topic, recorder = make_topic("t"), Recorder()
+    await kit.start(kit.name("g"), topic, recorder, settings=PATIENT)
+    producer = ConfluentProducer(
+        {"bootstrap.servers": kit.address.bootstrap, "transactional.id": kit.name("tx")}
+    )
+    await asyncio.to_thread(producer.init_transactions, 20)
+    producer.begin_transaction()
+    producer.produce(topic, b"x")
+    await asyncio.to_thread(producer.flush, 20)
+    await until(lambda: len(recorder.ticks) >= 2)
+    assert recorder.count == 0
+    await asyncio.to_thread(producer.commit_transaction, 20)
+    await until(lambda: recorder.count == 1, seconds=20)

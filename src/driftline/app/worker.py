@@ -171,6 +171,7 @@ class Worker:
         self._id = f"{socket.gethostname()}-{os.getpid()}"
         self._started_at = system_clock()
         self._stopping = asyncio.Event()
+        self._version = version("driftline")
         self._metrics = Metrics()
         self._health = Health(
             stall_after=deployment.settings.worker.stall_after.total_seconds(),
@@ -348,11 +349,14 @@ class Worker:
             idle_after=worker.progress_interval,
             max_poll_records=worker.max_batch,
         )
+        if self.connections.kafka_embedded:
+            # It does not look for records while it holds a fetch.
+            settings = replace(settings, idle_fetch_wait=settings.fetch_wait)
         group = f"{self._deployment.settings.name}.{role.value}"
         return build_app(group, self.connections.kafka, topics, listener, settings)
 
     async def _serve_pages(self, stack: AsyncExitStack) -> None:
-        self._metrics.build.labels(version("driftline"), version("river")).set(1)
+        self._metrics.build.labels(self._version, version("river")).set(1)
         declared = self._deployment.settings.metrics
         if declared.port is not None:
             pages = Pages(self._metrics, self._health, host=declared.host, port=declared.port)
@@ -416,7 +420,7 @@ class Worker:
             "roles": [role.value for role in self._roles],
             "events_partitions": list(self._monitor.partitions) if self._monitor else [],
             "started_at": self._started_at,
-            "version": version("driftline"),
+            "version": self._version,
         }
 
     async def _tick(self, monitor: MonitorRole) -> None:

@@ -178,8 +178,10 @@ class BatchSettings:
     silently."""
     stop_within: timedelta = timedelta(seconds=20)
     fetch_wait: timedelta = timedelta(milliseconds=50)
-    """How long the broker holds a fetch that finds nothing. An idle partition delays its busy
-    neighbours by it."""
+    """How long a broker holds a fetch that finds nothing, while it has partitions that the fetch
+    does not ask for: they are delayed by it."""
+    idle_fetch_wait: timedelta = timedelta(seconds=1)
+    """The same for a fetch that asks for all of them: it delays none."""
     max_poll_records: int = 4000
     max_batch_records: int = 2000
     max_partition_fetch_bytes: int = 1 << 20

@@ -55,8 +55,8 @@ from driftline.transport.batches import (
     TopicPartition,
     Unreadable,
 )
-from driftline.transport.bounded_fetch import BoundedConsumer
 from driftline.transport.lanes import Lanes
+from driftline.transport.patient_fetch import PatientConsumer
 from driftline.transport.positions import (
     PositionLostError,
     default_position,
@@ -100,7 +100,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
     def _create_worker_consumer(self, _transport: Any) -> Any:
         conf, settings = self.app.conf, self.app.batch_settings
         self._assignor = self.app.assignor
-        return BoundedConsumer(
+        return PatientConsumer(
             **self.app.address.aiokafka(),
             client_id=conf.broker_client_id,
             group_id=conf.id,
@@ -114,6 +114,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
             max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
             max_partition_fetch_bytes=settings.max_partition_fetch_bytes,
             fetch_max_wait_ms=int(settings.fetch_wait.total_seconds() * 1000),
+            # What there is to fetch changes by events, each of which wakes the fetcher.
+            consumer_timeout_ms=int(settings.idle_fetch_wait.total_seconds() * 1000),
             isolation_level="read_committed",
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
             session_timeout_ms=int(conf.broker_session_timeout * 1000),
@@ -182,7 +184,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         if (task := self._fetching) is not None and not task.done():
             task.cancel()
             await asyncio.wait({task})
-        await self._seek_wait(self._ensure_consumer(), positions)
+        consumer = self._ensure_consumer()
+        await self._seek_wait(consumer, positions)
+        consumer.settle(self.app.batch_settings.idle_fetch_wait)
 
     async def check(self) -> None:
         """Raise what ended the group's membership, which Faust never asks and goes silent over."""

@@ -1,0 +1,87 @@
+"""Fetches that wait for long where nobody waits for them.
+
+aiokafka (0.14.0) has one fetch in flight to each broker. While it waits for records, a partition
+that it does not ask for is not fetched at all, however much there is: so waits are short. But where
+a fetch asks for every partition that its broker could be asked for, whatever comes ends it at once,
+and a worker that has nothing to do need not ask twenty times a second. Hence the wait is decided
+for each fetch, by what it asks for.
+
+A broker answers the requests of one connection one after the other, so fetches get a connection of
+their own: else whoever asks where a log ends would wait for records.
+
+Leant on: `Fetcher._get_actions_per_node` makes a broker's fetch of all partitions that it may be
+asked for, and leaves out those whose records nobody has taken yet; `_select_read_replica` says
+which broker that is. A seek changes what is to be fetched, and nothing else does while a fetch is
+in flight: so it has to come before `settle`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka.client import AIOKafkaClient, ConnectionGroup
+from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.protocol.fetch import FetchRequest
+
+from driftline.transport.bounded_fetch import BoundedConsumer
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+FETCHES: Final = max(ConnectionGroup) + 1
+"""The group of the connections that only carry fetches."""
+
+
+class FetchesApart(AIOKafkaClient):  # type: ignore[misc]  # aiokafka ships no types
+    """aiokafka's client; fetches go over connections of their own."""
+
+    async def send(
+        self, node_id: Any, request: Any, *, group: int = ConnectionGroup.DEFAULT
+    ) -> Any:
+        """Send a request, and wait for its response."""
+        if isinstance(request, FetchRequest):
+            group = FETCHES
+        return await super().send(node_id, request, group=group)
+
+
+class PatientFetcher(Fetcher):  # type: ignore[misc]  # aiokafka ships no types
+    """aiokafka's fetcher, whose fetches wait longer where that delays no partition."""
+
+    _patience_ms = 0
+    _settled: Any = None
+    """The assignment in which nobody seeks any more."""
+
+    def settle(self, assignment: Any, patience: timedelta) -> None:
+        """From here on until the next assignment fetches may wait so long."""
+        self._settled, self._patience_ms = assignment, int(patience.total_seconds() * 1000)
+
+    def _get_actions_per_node(self, assignment: Any) -> Any:
+        fetches, *others = super()._get_actions_per_node(assignment)
+        if assignment is self._settled:
+            for node, request in fetches:
+                if self._asks_for_all(assignment, node, request):
+                    request._max_wait_ms = self._patience_ms  # noqa: SLF001 - it has no setter
+        return fetches, *others
+
+    def _asks_for_all(self, assignment: Any, node: Any, request: Any) -> bool:
+        """Whether it leaves out none of the node's partitions, nor of those without a leader."""
+        may_be_asked = {node, None, -1}
+        asked = sum(len(partitions) for _topic, partitions in request.topics)
+        return asked == sum(self._select_read_replica(tp) in may_be_asked for tp in assignment.tps)
+
+
+class PatientConsumer(BoundedConsumer):
+    """The bounded consumer, which asks seldom where there is nothing."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._client.__class__ = FetchesApart
+
+    async def start(self) -> None:
+        """Connect; nothing is fetched before it has an assignment."""
+        await super().start()
+        self._fetcher.__class__ = PatientFetcher
+
+    def settle(self, patience: timedelta) -> None:
+        """The positions of this assignment are sought: fetches may wait so long from here on."""
+        self._fetcher.settle(self._subscription.subscription.assignment, patience)

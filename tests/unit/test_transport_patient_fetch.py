@@ -1,0 +1,110 @@
+"""A fetch waits for long only where it asks for all that its broker could be asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.consumer.fetcher import FetchError
+from aiokafka.consumer.subscription_state import SubscriptionState
+from aiokafka.structs import TopicPartition
+
+from driftline.transport.patient_fetch import PatientFetcher
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+SHORT_MS = 50
+PATIENCE = timedelta(seconds=3)
+A, B, ELSEWHERE = (TopicPartition("t", partition) for partition in range(3))
+
+
+class Cluster:
+    """Knows which broker leads a partition."""
+
+    def __init__(self) -> None:
+        self.leaders: dict[Any, int | None] = {A: 1, B: 1, ELSEWHERE: 2}
+
+    def leader_for_partition(self, tp: Any) -> int | None:
+        return self.leaders[tp]
+
+
+class Client:
+    """As much of a client as a fetcher that sends nothing needs."""
+
+    _metadata_max_age_ms = 300_000
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.cluster = Cluster()
+
+
+class Scene:
+    """A fetcher with an assignment of three partitions, two of them of one broker."""
+
+    def __init__(self) -> None:
+        self.client = Client()
+        self.subscription = SubscriptionState()
+        self.fetcher = PatientFetcher(
+            self.client, self.subscription, fetch_max_wait_ms=SHORT_MS, prefetch_backoff=0
+        )
+        self.subscription.subscribe({"t"})
+        self.assign()
+
+    def assign(self) -> None:
+        self.subscription.assign_from_subscribed({A, B, ELSEWHERE})
+        for tp in (A, B, ELSEWHERE):
+            self.subscription.seek(tp, 0)
+
+    def settle(self) -> None:
+        self.fetcher.settle(self.subscription.subscription.assignment, PATIENCE)
+
+    @property
+    def waits(self) -> dict[int, int]:
+        """How long the fetch to each broker would wait."""
+        assignment = self.subscription.subscription.assignment
+        fetches, *_others = self.fetcher._get_actions_per_node(assignment)
+        return {node: request._max_wait_ms for node, request in fetches}
+
+
+@asynccontextmanager
+async def scene() -> AsyncIterator[Scene]:
+    scene = Scene()
+    yield scene
+    await scene.fetcher.close()
+
+
+async def test_patience_begins_with_settled_positions_and_ends_with_the_assignment() -> None:
+    """A seek makes what a fetch in flight asks for worthless: the next must not wait for it."""
+    async with scene() as one:
+        assert one.waits == {1: SHORT_MS, 2: SHORT_MS}
+        one.settle()
+        assert one.waits == {1: 3_000, 2: 3_000}
+        one.assign()
+        assert one.waits == {1: SHORT_MS, 2: SHORT_MS}
+
+
+async def test_a_partition_that_is_left_out_makes_the_fetches_to_its_broker_short() -> None:
+    """What it holds may be taken at any moment, and then it has to be fetched."""
+    async with scene() as one:
+        one.settle()
+        one.fetcher._records[A] = FetchError(error=None, backoff=0)
+        assert one.waits == {1: SHORT_MS, 2: 3_000}
+
+
+async def test_a_paused_partition_makes_the_fetches_to_its_broker_short() -> None:
+    """It may be resumed."""
+    async with scene() as one:
+        one.settle()
+        one.subscription.pause(A)
+        assert one.waits == {1: SHORT_MS, 2: 3_000}
+
+
+async def test_a_partition_without_a_leader_makes_all_fetches_short() -> None:
+    """Any broker may turn out to lead it."""
+    async with scene() as one:
+        one.settle()
+        one.client.cluster.leaders[A] = None
+        assert one.waits == {1: SHORT_MS, 2: SHORT_MS}
