@@ -36,6 +36,8 @@ TALKATIVE: Final = (
     "kafka",
     "uvicorn",
     # Faust's services log under the module of their class: each start and stop of each of them.
+    "driftline.transport.consumer",
+    "driftline.transport.consumer_thread",
     "driftline.transport.faust_batches",
 )
 

@@ -31,6 +31,7 @@ import mode.services
 import mode.threads
 import pytest
 
+from driftline.transport import consumer as ours
 from driftline.transport import faust_batches
 from driftline.transport.address import KafkaAddress
 from driftline.transport.batches import DEFAULT_SETTINGS
@@ -142,7 +143,7 @@ def test_the_cython_stream_iterator_is_there() -> None:
 def test_getmany_is_an_async_generator_here_and_there() -> None:
     """The drain loop iterates over what `getmany` returns, without awaiting it."""
     assert inspect.isasyncgenfunction(consumer.Consumer.getmany)
-    assert inspect.isasyncgenfunction(faust_batches.Consumer.getmany)
+    assert inspect.isasyncgenfunction(ours.Consumer.getmany)
 
 
 async def test_an_app_has_the_settings_that_faust_gets_wrong() -> None:

@@ -2,5 +2,5 @@
 
 `batches` holds the values and the protocol that the agents implement, `app` builds one Faust app
 per role, `producer` sends, `topics` creates, describes and waits for topics. Whatever leans on
-Faust's or aiokafka's internals is in `faust_batches` and nowhere else.
+Faust's or aiokafka's internals is here and nowhere else: `faust_batches` begins with a list.
 """
