@@ -97,6 +97,7 @@ DIGESTS: Final[dict[Callable[..., Any], str]] = {
     fetcher.Fetcher.fetched_records: "be4348896b9b",
     fetcher.FetchResult.getall: "3e717e30de50",
     fetcher.FetchResult.check_assignment: "b5340df67e3f",
+    fetcher.PartitionRecords.__init__: "8ec1c2ae6ea1",
     fetcher.PartitionRecords._unpack_records: "b803e6d46480",
     fetcher.Fetcher._proc_fetch_request: "59bf948fff47",
     fetcher.PartitionRecords._consumer_record: "e668541600b0",

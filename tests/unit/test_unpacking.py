@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import random
+import weakref
 
 import pytest
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
@@ -82,3 +84,22 @@ def test_a_poll_ends_when_it_has_unpacked_enough() -> None:
     bounded = BoundedRecords(tp, records, poll)
     assert [record.offset for record in bounded] == [0, 1]
     assert bounded.next_fetch_offset == 2
+
+
+def test_what_a_fetch_brought_goes_when_its_records_are_taken() -> None:
+    """Megabytes must not wait for a search for cycles, which comes seldom."""
+    fetcher = pytest.importorskip("aiokafka.consumer.fetcher")
+    tp = fetcher.TopicPartition("t", 0)
+    batch = build_batch("gzip", [b"a", b"b"])
+    records = fetcher.PartitionRecords(tp, fetcher.MemoryRecords(batch), [], 0, None, None, 0, 0)
+    left = weakref.ref(records)
+    poll = Poll()
+    poll.begin()
+    gc.disable()
+    try:
+        bounded = BoundedRecords(tp, records, poll)
+        assert len(list(bounded)) == 2
+        del bounded, records
+        assert left() is None
+    finally:
+        gc.enable()

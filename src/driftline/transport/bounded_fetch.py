@@ -78,6 +78,9 @@ class BoundedRecords:
         self._poll = poll
         # aiokafka's generator has not begun, and takes them from here when it does.
         self._batches = records._records = _Batches(records._records, poll)  # noqa: SLF001
+        # It refers to the records, and nobody would take it to its end: what the fetch brought
+        # would stay in memory until a search for cycles.
+        records._records_iterator = None  # noqa: SLF001
         self._iterator = self._iterate()
 
     @property
