@@ -14,7 +14,7 @@ from driftline.store.client import is_denied, may_pass
 from driftline.store.connect import RedisAddress, build_redis
 from driftline.store.guard import judge
 from driftline.store.keys import Keys
-from driftline.store.packing import pack_array, pack_strings
+from driftline.store.packing import array_head, pack_array, pack_pairs, pack_strings, pack_texts
 from driftline.store.plans import (
     ARGUMENTS,
     PART_BYTES,
@@ -39,6 +39,22 @@ def test_strings_of_every_length_are_packed(length: int) -> None:
     """Each size class of the format, at its borders; and arrays as long."""
     assert msgspec.msgpack.decode(pack_strings(["x" * length])) == ["x" * length]
     assert msgspec.msgpack.decode(pack_strings(["x"] * length)) == ["x"] * length
+
+
+names = st.one_of(
+    st.lists(st.text(max_size=40), min_size=1, max_size=40),
+    st.lists(st.text("ab\0Ω", min_size=2, max_size=2), min_size=13, max_size=30),
+    st.lists(st.from_regex(r"[0-9a-f]{36}", fullmatch=True), min_size=13, max_size=30),
+)
+
+
+@given(names, st.sampled_from([0, 1, 31, 32, 600]), st.booleans())
+def test_pairs_are_packed_as_strings_are(ids: list[str], size: int, even: bool) -> None:  # noqa: FBT001
+    """Of one length or of several, with whatever in them: the same array of strings."""
+    values = [bytes([n % 256]) * (size + (0 if even else n % 3)) for n in range(len(ids))]
+    flat = [one for pair in zip(ids, values, strict=True) for one in pair]
+    assert array_head(len(flat)) + pack_pairs(ids, values) == pack_strings(flat)
+    assert msgspec.msgpack.decode(pack_texts(ids)) == ids
 
 
 def test_a_plan_is_cut_small() -> None:

@@ -13,7 +13,7 @@ from driftline.monitor.state import StoredInstance
 from driftline.store import scripts
 from driftline.store.client import call
 from driftline.store.guard import check_step
-from driftline.store.packing import pack_strings
+from driftline.store.packing import pack_texts
 from driftline.store.plans import build_plan, decode_outbox
 from driftline.store.protocol import InstanceStateError, Outcome
 
@@ -83,7 +83,7 @@ class Instances:
         """The same, where one that cannot be read is an answer too."""
         asked = [(key, some) for key, ids in wanted.items() for some in _chunks(ids, NAMES_AT_ONCE)]
         commands = [
-            self._script(scripts.FETCH, key, suffix, pack_strings(some)) for key, some in asked
+            self._script(scripts.FETCH, key, suffix, pack_texts(some)) for key, some in asked
         ]
         found: dict[InstanceKey, dict[str, bytes] | InstanceStateError] = {
             key: {} for key in wanted

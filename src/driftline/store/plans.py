@@ -10,21 +10,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from driftline.monitor.state import Outgoing
-from driftline.store.packing import pack_array, pack_strings
+from driftline.store.packing import (
+    array_head,
+    join_strings,
+    pack_array,
+    pack_pairs,
+    pack_strings,
+    pack_texts,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from driftline.model import InstanceKey
     from driftline.monitor.state import InstanceCheckpoint
-
-Command: TypeAlias = "tuple[str, str, *tuple[str | bytes, ...]]"
-"""Name, last part of the key, arguments."""
 
 _KINDS_ALWAYS: Final = {"state": "hash", "journal": "hash"}
 _KIND_OF: Final = {"HDEL": "hash", "HSET": "hash", "SADD": "set", "RPUSH": "list"}
@@ -37,6 +41,23 @@ _ARGUMENT_WEIGHT: Final = 32
 """What an argument costs beside its bytes, in bytes: many small ones take long, too."""
 PACKED_IDS: Final = 500
 """Ids in one element of a group's list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command, all but packed."""
+
+    name: str
+    suffix: str
+    """The last part of the key."""
+    count: int
+    arguments: bytes
+    """So many, packed."""
+
+    def pack(self) -> bytes:
+        """As the scripts take it."""
+        head = array_head(2 + self.count) + join_strings((self.name, self.suffix))
+        return head + self.arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +81,7 @@ class Plan:
 def build_plan(step: InstanceCheckpoint) -> Plan:
     """The plan of a checkpoint."""
     commands = list(_commands(step))
-    kinds = _KINDS_ALWAYS | {suffix: _KIND_OF[name] for name, suffix, *_ in commands}
+    kinds = _KINDS_ALWAYS | {one.suffix: _KIND_OF[one.name] for one in commands}
     return Plan(
         instance=step.instance,
         span=("" if step.from_offset is None else str(step.from_offset), str(step.to_offset)),
@@ -92,46 +113,63 @@ def decode_outbox(stored: Iterable[tuple[bytes, bytes]]) -> tuple[Outgoing, ...]
 
 def _commands(step: InstanceCheckpoint) -> Iterator[Command]:
     """Everything that frees memory comes before everything that takes some."""
-    yield from _cut("HDEL", "state", list(map(field_name, step.fields_removed)))
-    yield from _cut("HDEL", "windows", step.windows_removed)
-    yield from _cut("HDEL", "entries", step.entries_removed)
-    yield from _cut("SADD", "expired", list(map(str, step.groups_removed)))
+    yield from _each("HDEL", "state", list(map(field_name, step.fields_removed)))
+    yield from _each("HDEL", "windows", step.windows_removed)
+    yield from _each("HDEL", "entries", step.entries_removed)
+    yield from _each("SADD", "expired", list(map(str, step.groups_removed)))
     # A group is listed before it has a key, so that whoever forgets the instance finds the key.
-    yield from _cut("SADD", "groups", list(map(str, step.groups)))
+    yield from _each("SADD", "groups", list(map(str, step.groups)))
     for number, ids in step.groups.items():
         starts = range(0, len(ids), PACKED_IDS)
-        packed = [pack_strings(ids[start : start + PACKED_IDS]) for start in starts]
-        yield from _cut("RPUSH", f"group:{number}", packed)
-    # Encoded at one go: there are thousands.
-    entries = zip(map(str.encode, step.entries), step.entries.values(), strict=True)
-    yield from _cut("HSET", "entries", list(chain.from_iterable(entries)), width=2)
-    yield from _cut("HSET", "windows", _flat(step.windows), width=2)
-    fields = _flat({field_name(name): blob for name, blob in step.fields.items()})
+        packed = [pack_texts(ids[start : start + PACKED_IDS]) for start in starts]
+        yield from _each("RPUSH", f"group:{number}", packed)
+    yield from _set("entries", step.entries)
+    yield from _set("windows", step.windows)
+    fields = {field_name(name): blob for name, blob in step.fields.items()}
     if step.from_offset is None:
-        fields += ["name", step.instance.name]
-    yield from _cut("HSET", "state", fields, width=2)
+        fields["name"] = step.instance.name.encode()
+    yield from _set("state", fields)
     outbox = enumerate(step.outbox)
     events = {event.id: encode_outgoing(event, step.to_offset, i) for i, event in outbox}
-    yield from _cut("HSET", "outbox", _flat(events), width=2)
+    yield from _set("outbox", events)
 
 
-def _flat(pairs: Mapping[str, bytes]) -> list[str | bytes]:
-    return list(chain.from_iterable(pairs.items()))
+def _set(suffix: str, pairs: Mapping[str, bytes]) -> Iterator[Command]:
+    """Set these fields of a hash."""
+    names, values = list(pairs), list(pairs.values())
+
+    def pack(start: int, stop: int) -> bytes:
+        return pack_pairs(names[start:stop], values[start:stop])
+
+    return _cut("HSET", suffix, len(names), pack, width=2)
+
+
+def _each(name: str, suffix: str, arguments: Sequence[str | bytes]) -> Iterator[Command]:
+    """A command that takes any number of arguments."""
+
+    def pack(start: int, stop: int) -> bytes:
+        return join_strings(arguments[start:stop])
+
+    return _cut(name, suffix, len(arguments), pack)
 
 
 def _cut(
-    name: str, suffix: str, arguments: Sequence[str | bytes], *, width: int = 1
+    name: str, suffix: str, count: int, pack: Callable[[int, int], bytes], *, width: int = 1
 ) -> Iterator[Command]:
-    """One command, or several where it would grow too long; `width` arguments stay together."""
-    if not arguments:
-        return
-    large = len(arguments) > ARGUMENTS or sum(map(len, arguments)) > PART_BYTES // 4
-    if large and len(arguments) > width:
-        middle = len(arguments) // width // 2 * width
-        yield from _cut(name, suffix, arguments[:middle], width=width)
-        yield from _cut(name, suffix, arguments[middle:], width=width)
-    else:
-        yield (name, suffix, *arguments)
+    """One command, or several where it would grow too long; `pack` gives arguments from, to.
+
+    Each of the `count` things that it packs makes `width` arguments.
+    """
+    most = ARGUMENTS // width
+    pending = [(start, min(start + most, count)) for start in range(0, count, most)][::-1]
+    while pending:
+        start, stop = pending.pop()
+        packed = pack(start, stop)
+        if len(packed) > PART_BYTES // 4 and stop - start > 1:
+            middle = (start + stop) // 2
+            pending += [(middle, stop), (start, middle)]
+        else:
+            yield Command(name, suffix, width * (stop - start), packed)
 
 
 def _parts(commands: Iterable[Command]) -> Iterator[bytes]:
@@ -139,8 +177,8 @@ def _parts(commands: Iterable[Command]) -> Iterator[bytes]:
     pending: list[bytes] = []
     size = 0
     for command in commands:
-        packed = pack_strings(command)
-        weight = len(packed) + _ARGUMENT_WEIGHT * len(command)
+        packed = command.pack()
+        weight = len(packed) + _ARGUMENT_WEIGHT * (2 + command.count)
         if pending and size + weight > PART_BYTES:
             yield pack_array(pending)
             pending, size = [], 0
