@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.join import Entry
+    from driftline.join.arrivals import Arrivals
+    from driftline.join.groups import Spans
 
 HORIZON: Final = 64 * SECOND
 WIDTH: Final = 2 * SECOND
@@ -275,11 +277,9 @@ def test_neither_memory_nor_cuts_nor_restarts_make_a_difference(
 class RowByRow(Join):
     """A join that never takes many rows at once."""
 
-    def _take_predictions(self, rows: Rows, found: Mapping[str, Entry]) -> None:
-        """Leave them to the rules."""
-
-    def _take_labels(self, rows: Rows, found: Mapping[str, Entry]) -> None:
-        """Leave them to the rules."""
+    def _independent(self, part: Arrivals, _spans: Spans) -> bool:
+        """Let none be taken with another one."""
+        return len(part) == 0
 
 
 class JoinedRowByRow(Joined):
@@ -465,6 +465,7 @@ def test_another_horizon_holds_for_what_waits_already(*, reloaded: bool) -> None
 
 
 @quick
+@example([labelled("a", 0)], [predicted(id_, 0) for id_ in "abca"], 1, 2)
 @given(histories, histories, st.sampled_from([1, 10, 64, 200]), st.sampled_from([2, PLENTY]))
 def test_a_restart_after_another_declaration_goes_on_exactly(
     before: list[Event], after: list[Event], seconds: int, max_waiting: int

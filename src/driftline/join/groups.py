@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections import Counter
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 import numpy as np
 
-from driftline.join.entries import EntryKind
+from driftline.join.entries import EARLY, WAITING
 from driftline.model import (
     SECOND,
     Micros,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
     from driftline.eventlog.messages import Ints
 
 GROUPS_PER_HORIZON: Final = 32
 GROUPS_PER_MAX_WAITING: Final = 32
+FEW: Final = 12
+"""So few event times are looked at one by one: numpy takes longer to begin."""
 NEVER: Final[Micros] = 1 << 62
 
 
@@ -36,6 +39,24 @@ class Group(msgspec.Struct, array_like=True):
     def size(self) -> int:
         """All entries of the group."""
         return self.waiting + self.early + self.joined
+
+    def count(self, kind: int, more: int) -> None:
+        """So many more entries of this kind, or fewer."""
+        if kind == WAITING:
+            self.waiting += more
+        elif kind == EARLY:
+            self.early += more
+        else:
+            self.joined += more
+
+
+class Spans(NamedTuple):
+    """Spans of time that entries fall into, in the order in which they first occur."""
+
+    ends: Sequence[Micros]
+    places: Sequence[int] | None
+    """Which of the spans each entry is of; None where there is but one."""
+    counts: Sequence[int]
 
 
 class GroupsState(msgspec.Struct, array_like=True):
@@ -103,9 +124,69 @@ class Groups:
         """Whether an entry of this event time would belong to a group that has expired already."""
         return self._end_of(at) + self.horizon <= now
 
-    def number_for(self, at: Micros) -> int:
-        """The number of the group that an entry of this event time joins; made if need be."""
-        ends = self._end_of(at)
+    def spans(self, times: Ints) -> Spans:
+        """The spans of time that these event times fall into."""
+        count = len(times)
+        if count > FEW:
+            end = self._end_of(int(times.min()))
+            if times.max() < end:
+                return Spans([end], None, [count])
+            return _distinct((times // self._width + 1) * self._width)
+        if count == 1:
+            return Spans((self._end_of(times.item()),), None, (1,))
+        ends = list(map(self._end_of, times.tolist()))
+        if ends.count(ends[0]) == count:
+            return Spans(ends[:1], None, [count])
+        found = list(dict.fromkeys(ends))
+        return Spans(found, list(map(found.index, ends)), list(map(ends.count, found)))
+
+    def expired(self, spans: Spans, now: Micros) -> bool:
+        """Whether any of the spans is over."""
+        return min(spans.ends) + self.horizon <= now
+
+    def have_room(self, spans: Spans) -> bool:
+        """Whether entries of these spans need not be spread over several groups each."""
+        for end, count in zip(spans.ends, spans.counts, strict=True):
+            number = self._open.get(end)
+            size = 0 if number is None else self._groups[number].size
+            if size + count > self._max_size:
+                return False
+        return True
+
+    def place(self, spans: Spans, kind: int) -> list[int]:
+        """The group of each of these entries, made if need be; they are counted as of this kind.
+
+        There is room for all.
+        """
+        numbers = []
+        for end, count in zip(spans.ends, spans.counts, strict=True):
+            number = self._number_for(end)
+            self._groups[number].count(kind, count)
+            self.held += count
+            numbers.append(number)
+        if spans.places is None:
+            return numbers * count
+        return [numbers[place] for place in spans.places]
+
+    def count_one(self, number: int, kind: int, more: int) -> None:
+        """One entry of this kind more, or less, in this group."""
+        self._groups[number].count(kind, more)
+        self.held += more
+
+    def join_one(self, number: int) -> None:
+        """As `join`, for one."""
+        group = self._groups[number]
+        group.waiting -= 1
+        group.joined += 1
+
+    def place_one(self, at: Micros, kind: int) -> int:
+        """The group of an entry of this event time, made if need be; it is counted."""
+        number = self._number_for(self._end_of(at))
+        self._groups[number].count(kind, 1)
+        self.held += 1
+        return number
+
+    def _number_for(self, ends: Micros) -> int:
         number = self._open.get(ends)
         if number is not None and self._groups[number].size < self._max_size:
             return number
@@ -115,28 +196,24 @@ class Groups:
         self.deadline = min(self.deadline, ends + self.horizon)
         return number
 
-    def place(self, times: Ints, kind: EntryKind | int) -> list[int] | None:
-        """As `number_for` for each of these event times, and count the entries of this kind.
+    def take_out(self, numbers: Sequence[int], kind: int) -> None:
+        """One entry of this kind less in each of these groups."""
+        for number, count in counted(numbers):
+            self._groups[number].count(kind, -count)
+        self.held -= len(numbers)
 
-        None, and nothing is done, where a group has no room for them all.
-        """
-        ends = (times // self._width + 1) * self._width
-        found, first, places, counts = _distinct(ends)
-        for end, count in zip(found, counts, strict=True):
-            number = self._open.get(end)
-            size = 0 if number is None else self._groups[number].size
-            if size + count > self._max_size:
-                return None
-        numbers = [0] * len(found)
-        for one in sorted(range(len(found)), key=first.__getitem__):
-            numbers[one] = self.number_for(found[one] - 1)
-            group = self._groups[numbers[one]]
-            if kind == EntryKind.WAITING:
-                group.waiting += counts[one]
-            else:
-                group.early += counts[one]
-        self.held += len(times)
-        return numbers * len(times) if places is None else [numbers[place] for place in places]
+    def put_in(self, numbers: Sequence[int], kind: int) -> None:
+        """One entry of this kind more in each of these groups."""
+        for number, count in counted(numbers):
+            self._groups[number].count(kind, count)
+        self.held += len(numbers)
+
+    def join(self, numbers: Sequence[int]) -> None:
+        """In each of these groups one entry that waited for its label is a joined one now."""
+        for number, count in counted(numbers):
+            group = self._groups[number]
+            group.waiting -= count
+            group.joined += count
 
     def expire(self, now: Micros) -> Iterator[tuple[int, Group]]:
         """Remove and yield the groups whose time is over."""
@@ -179,11 +256,17 @@ class Groups:
         )
 
 
-def _distinct(ends: Ints) -> tuple[list[int], list[int], list[int] | None, list[int]]:
-    """Distinct values, where each is first, which one each row has (None: one), how often each."""
-    if ends[0] == ends[-1] and (ends == ends[0]).all():
-        return [int(ends[0])], [0], None, [len(ends)]
+def _distinct(ends: Ints) -> Spans:
     found, first, places, counts = np.unique(
         ends, return_index=True, return_inverse=True, return_counts=True
     )
-    return found.tolist(), first.tolist(), places.tolist(), counts.tolist()
+    order = np.argsort(first)
+    ranks = np.argsort(order)
+    return Spans(found[order].tolist(), ranks[places].tolist(), counts[order].tolist())
+
+
+def counted(numbers: Sequence[int]) -> Iterable[tuple[int, int]]:
+    """How often each number is there."""
+    if numbers and numbers.count(numbers[0]) == len(numbers):
+        return ((numbers[0], len(numbers)),)
+    return Counter(numbers).items()

@@ -1,10 +1,9 @@
-"""What comes out of the join, as columns, and what goes in."""
+"""What comes out of the join, as columns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import repeat
-from typing import TYPE_CHECKING, Any, Final, overload
+from typing import TYPE_CHECKING, Final, overload
 
 import msgspec
 
@@ -12,9 +11,7 @@ from driftline.join.entries import Value  # noqa: TC001 - msgspec reads it
 from driftline.model import Micros  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from driftline.eventlog.messages import Rows
+    from collections.abc import Iterable
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -92,53 +89,11 @@ class Outcomes(Sequence[Outcome]):
 NO_OUTCOMES: Final = Outcomes([()] * len(Outcome.__struct_fields__))
 
 
-def prediction_columns(rows: Rows) -> tuple[Iterable[Any], ...]:
-    """What an entry keeps of predictions: time, partition, offset, prediction, score, version."""
-    score = rows.numbers.get("score")
-    scores: Iterable[float | None] = repeat(None)
-    if score is not None:
-        scores = [None if value != value else value for value in score.tolist()]  # noqa: PLR0124
-    return (
-        rows.times.tolist(),
-        repeat(rows.source.partition),
-        rows.offsets.tolist(),
-        values(rows, "prediction"),
-        scores,
-        texts(rows, "version"),
-    )
-
-
-def prediction_rows(
-    rows: Rows,
-) -> Iterator[tuple[str, int, int, Value, float | None, str | None]]:
-    """Predictions one by one: id, time, offset, prediction, score, version."""
-    at, _, offset, *rest = prediction_columns(rows)
-    return zip(rows.ids, at, offset, *rest, strict=False)
-
-
-def label_rows(rows: Rows) -> Iterator[tuple[str, int, int, Value]]:
-    """Labels one by one: id, time, offset, label."""
-    return zip(
-        rows.ids,
-        rows.times.tolist(),
-        rows.offsets.tolist(),
-        values(rows, "label"),
-        strict=True,
-    )
-
-
-def values(rows: Rows, name: str) -> Iterable[Value]:
-    """A column of predictions or labels."""
-    numbers = rows.numbers.get(name)
-    if numbers is not None:
-        return numbers.tolist()  # type: ignore[no-any-return]  # numpy's tolist is Any
-    column = rows.texts[name]
-    return [column.values[code] for code in column.codes.tolist()]
-
-
-def texts(rows: Rows, name: str) -> Iterable[str | None]:
-    """A column of texts; without an end where there is no such column."""
-    column = rows.texts.get(name)
-    if column is None:
-        return repeat(None)
-    return [None if code < 0 else column.values[code] for code in column.codes.tolist()]
+def put_together(parts: Iterable[tuple[int, Outcomes]]) -> Outcomes:
+    """The outcomes of a message's parts, each with the row at which it begins."""
+    columns: list[list[object]] = [[] for _ in Outcome.__struct_fields__]
+    for start, outcomes in parts:
+        columns[0] += [start + row for row in outcomes.rows]
+        for column, more in zip(columns[1:], outcomes.columns[1:], strict=True):
+            column.extend(more)
+    return Outcomes(columns)

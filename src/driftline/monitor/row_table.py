@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftline.config.watches import MISSING
-from driftline.join.entries import Entry, EntryKind
-from driftline.join.outcomes import texts, values
+from driftline.join.arrivals import Arrivals
+from driftline.join.entries import EARLY, WAITING, Fields
 from driftline.model import InstanceKey, Role
 from driftline.monitor.silence import Place
 from driftline.signals.values import FEATURE
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from driftline.eventlog.messages import Rows
     from driftline.join.entries import Value
     from driftline.model import Micros
-
-_KINDS = {Role.PREDICTIONS: int(EntryKind.WAITING), Role.LABELS: int(EntryKind.EARLY)}
 
 
 class RowTable:
@@ -51,10 +49,12 @@ class RowTable:
         self.times: list[Micros] = message.times.tolist()
         self.offsets: list[int] = message.offsets.tolist()
         self.numbers = {name: column.tolist() for name, column in message.numbers.items()}
-        name = "prediction" if self.role is Role.PREDICTIONS else "label"
-        self._outcome: Sequence[Value] = list(values(message, name))
+        predicted = self.role is Role.PREDICTIONS
+        arrivals = Arrivals.predictions(message) if predicted else Arrivals.labels(message)
+        self._outcome: Sequence[Value] = arrivals.value_list()
         self._scores: Sequence[float] | None = self.numbers.get("score")
-        self._versions = list(texts(message, "version")) if "version" in message.texts else None
+        versioned = arrivals.versions is not None
+        self._versions = arrivals.version_list() if versioned else None
 
     def take(self, rows: Sequence[int]) -> Rows:
         """A message of these rows alone."""
@@ -86,16 +86,16 @@ class RowTable:
         """The version of the model that made a prediction."""
         return None if self._versions is None else self._versions[row]
 
-    def entry(self, row: int) -> Entry:
-        """What the join keeps of a row, as an entry without a group."""
-        at, partition, offset = self.times[row], self.source.partition, self.offsets[row]
-        said = self._outcome[row]
+    def entry(self, row: int) -> Fields:
+        """What the join keeps of a row, as the fields of an entry without a group."""
+        at, said = self.times[row], self._outcome[row]
         if self.role is Role.LABELS:
-            return Entry(0, _KINDS[self.role], at, partition, offset, label=said)
+            place = self.source.partition, self.offsets[row]
+            return Fields(0, EARLY, at, None, None, None, said, *place)
         score = None if self._scores is None else self._scores[row]
         if score != score:  # noqa: PLR0124 - so is NaN known
             score = None
-        return Entry(0, _KINDS[self.role], at, partition, offset, said, score, self.version(row))
+        return Fields(0, WAITING, at, said, score, self.version(row))
 
     def values(self, row: int, signals: Iterable[str]) -> dict[str, float]:
         """The values of those of these signals that come with a prediction."""
