@@ -13,9 +13,10 @@ from driftline.model import Micros  # noqa: TC001 - msgspec reads it
 if TYPE_CHECKING:
     from driftline.model import Role, SourcePartition
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The version of the stored format of an instance. Format 1 knew nothing of silence and troubles,
-which begin anew where their parts are not stored."""
+which begin anew where their parts are not stored. Up to format 2 entries of the join were longer:
+they are read, but who wrote them cannot read those of now."""
 MAX_VERSIONS: Final = 20
 """Model versions remembered; the ones seen longest ago go first."""
 
