@@ -294,7 +294,7 @@ def _verify_books(stream: Stream, recomputed: Recomputed) -> None:
     """Offsets passed = rows applied + duplicates + dead-lettered + filtered + gaps."""
     states = [monitor_state(monitor, stream.name) for monitor in recomputed.monitors]
     instances = [
-        instance._head.sources
+        instance._parts.head.sources
         for monitor in recomputed.monitors
         for instance in monitor.instances
         if instance.key.stream == stream.name

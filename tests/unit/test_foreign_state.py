@@ -54,7 +54,7 @@ async def test_a_foreign_detector_begins_anew_and_the_others_go_on(change: str) 
     (line,) = (line for line in logs if line["event"] == "detector_begun_anew")
     assert (line["instance"], line["signal"]) == (STREAM.name, "score")
     assert "another" in line["reason"]
-    seen = {watched.watch.signal: watched.seen for watched in instance._watchers}
+    seen = {watched.watch.signal: watched.seen for watched in instance._parts.watchers}
     assert seen["score"] == 0
     assert all(count > 0 for signal, count in seen.items() if signal != "score")
     assert monitor.suspended == {}

@@ -144,7 +144,9 @@ def test_a_corrected_label_changes_windows_and_no_detector() -> None:
     assert {name: fields[0][name] for name in detectors} == {
         name: fields[1][name] for name in detectors
     }
-    windows = [instance._windows.at("error", 10 * MINUTES, START) for instance in (one, other)]
+    windows = [
+        instance._parts.windows.at("error", 10 * MINUTES, START) for instance in (one, other)
+    ]
     assert windows[0] is not None
     assert windows[1] is not None
     assert windows[0].count == windows[1].count
@@ -190,7 +192,7 @@ def test_windows_close_as_time_passes() -> None:
     held = records([*World(count=100).predictions, *late])
     log.read(PREDICTIONS, held, 100, 101)
     monitor, _ = run(log)
-    assert only(monitor)._windows.at("score", 10 * MINUTES, START) is None
+    assert only(monitor)._parts.windows.at("score", 10 * MINUTES, START) is None
     assert read_summary(only(monitor).checkpoint(999).fields["summary"]).late > 0
 
 

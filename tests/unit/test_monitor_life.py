@@ -310,7 +310,7 @@ def test_a_warning_is_pending_and_never_fires() -> None:
     for offset, message in enumerate(fill(Log([stream]), world, size=20).messages):
         effects = monitor.apply(offset, message, {})
         assert effects.events == []
-        for watched in only(monitor)._watchers:
+        for watched in only(monitor)._parts.watchers:
             seen.add(watched.state)
             assert watched.track.alert is None
     assert seen == {AlertState.INACTIVE, AlertState.PENDING}
@@ -327,7 +327,7 @@ def test_status_shows_what_is_pending_and_who_took_on_what_fires() -> None:
             only(one).key,
             0,
             read_summary(only(one).checkpoint(999).fields["summary"]),
-            window_head.decode(only(one)._windows.snapshot()),
+            window_head.decode(only(one)._parts.windows.snapshot()),
         )
         state = one.stream_state(stream.name)
         stored = StoredStream(
@@ -366,7 +366,7 @@ def test_a_new_model_ends_the_alerts_of_the_last_one() -> None:
         monitor, events = apply(logged(stream, values, size), stream)
         ends = [(one.signal, one.reason, one.at) for one in events if one.reason is not None]
         assert ends == [("score", Reason.SUPERSEDED, at(2_499))], size
-        (amount,) = [one for one in only(monitor)._watchers if one.watch.signal != "score"]
+        (amount,) = [one for one in only(monitor)._parts.watchers if one.watch.signal != "score"]
         assert amount.track.firing
 
 

@@ -67,7 +67,7 @@ def told(run: Run) -> list[AlertData]:
 
 def seen_by(run: Run, signal: str) -> dict[str, int]:
     """How many values each detector of a signal was given."""
-    (watched,) = (one for one in only(run)._watchers if one.watch.signal == signal)
+    (watched,) = (one for one in only(run)._parts.watchers if one.watch.signal == signal)
     return {profile: witness.seen for (_, profile), witness in watched._witnesses.items()}
 
 
@@ -324,7 +324,7 @@ def test_a_changed_profile_starts_that_detector_anew_and_keeps_its_alert() -> No
     assert seen_by(run, "error") == {"adwin": after, "ddm": everything, "fhddm": everything}
     assert after > 0
     assert not any(data.reason is Reason.WITHDRAWN for data in told(run))
-    assert any(one.track.firing for one in only(run)._watchers if one.watch.signal == "error")
+    assert any(one.track.firing for one in only(run)._parts.watchers if one.watch.signal == "error")
 
 
 def test_a_removed_watch_withdraws_its_alert() -> None:

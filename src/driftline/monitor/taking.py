@@ -1,0 +1,160 @@
+"""What rows of an instance come to before anything is watched: joined, counted, as values.
+
+By columns, and one alone: both come to the same, to the last byte.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+
+from driftline.join import NO_OUTCOMES, Outcomes, Revision
+from driftline.model import Role
+from driftline.monitor.one_row import OneRow, Value
+from driftline.signals import (
+    Series,
+    outcome_series,
+    prediction_series,
+    revised_values,
+    truth_value,
+)
+from driftline.windows import PREDICTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from driftline.eventlog.messages import Rows
+    from driftline.join import Entry, Outcome
+    from driftline.monitor.head import RowBooks
+    from driftline.monitor.parts import Parts
+    from driftline.monitor.row_table import RowTable
+    from driftline.signals import TextSeries
+
+    Found: TypeAlias = Mapping[str, Entry]
+
+
+class Taken(NamedTuple):
+    """What the rows of a message came to."""
+
+    fresh: Sequence[int]
+    """The rows that are new predictions."""
+    outcomes: Outcomes
+    series: Mapping[str, Series | TextSeries]
+
+
+# -- by columns --
+
+
+def take_rows(parts: Parts, rows: Rows, found: Found) -> Taken:
+    """Join the rows of a message, and count them."""
+    before = _duplicates(parts)
+    taken = (_predictions if rows.role is Role.PREDICTIONS else _labels)(parts, rows, found)
+    _book(parts.head.books(rows.role, rows.source), len(rows), _duplicates(parts) - before)
+    for signal, one in taken.series.items():
+        if isinstance(one, Series):
+            parts.windows.add(signal, one.values, one.times)
+    return taken
+
+
+def _predictions(parts: Parts, rows: Rows, found: Found) -> Taken:
+    outcomes = NO_OUTCOMES
+    fresh: Sequence[int] = range(len(rows))
+    if parts.stream.spec.labels is not None:
+        fresh, outcomes = parts.join.on_predictions(rows, found)
+    _count_versions(parts, rows)
+    series = prediction_series(parts.watchers.signals, rows, fresh)
+    series |= outcome_series(parts.truth_signals, parts.stream.spec.task, outcomes)
+    if fresh:
+        times = rows.times if len(fresh) == len(rows) else rows.times[np.asarray(fresh)]
+        parts.windows.count_predictions(times)
+    return Taken(fresh, outcomes, series)
+
+
+def _labels(parts: Parts, rows: Rows, found: Found) -> Taken:
+    outcomes, revisions = parts.join.on_labels(rows, found)
+    for revision in revisions:
+        _revise(parts, revision)
+    series = outcome_series(parts.truth_signals, parts.stream.spec.task, outcomes)
+    return Taken((), outcomes, series)
+
+
+def _count_versions(parts: Parts, rows: Rows) -> None:
+    versions = rows.texts.get("version")
+    if versions is None:
+        return
+    # In the order of their last rows, so that the order does not depend on how rows are cut.
+    _, from_behind = np.unique(versions.codes[::-1], return_index=True)
+    for row in sorted(len(rows) - 1 - from_behind):
+        code = versions.codes[row]
+        if code >= 0:
+            times = rows.times[versions.codes == code]
+            parts.head.saw_version(
+                versions.values[code], len(times), int(times.min()), int(times.max())
+            )
+
+
+# -- one alone --
+
+
+def take_row(parts: Parts, table: RowTable, row: int, books: RowBooks, found: Found) -> OneRow:
+    """Join one row of a message, and count it."""
+    at, version = table.times[row], table.version(row)
+    before = _duplicates(parts)
+    take = _prediction if table.role is Role.PREDICTIONS else _label
+    fresh, outcome = take(parts, table, row, found)
+    _book(books, 1, _duplicates(parts) - before)
+    if version is not None:
+        parts.head.saw_version(version, 1, at, at)
+    values: dict[str, Value] = {}
+    if fresh:
+        parts.windows.add_one(PREDICTIONS, 1.0, at)
+        said = table.values(row, parts.said_signals)
+        values = {signal: Value(value, at) for signal, value in said.items()}
+    if outcome is not None:
+        for signal in parts.truth_signals:
+            truth = truth_value(signal, outcome)
+            if truth is not None:
+                values[signal] = Value(truth, outcome.at)
+    for signal, (value, event_at) in values.items():
+        if math.isfinite(value):
+            parts.windows.add_one(signal, value, event_at)
+    return OneRow(at, version, table.versioned, fresh, outcome, values)
+
+
+def _prediction(
+    parts: Parts, table: RowTable, row: int, found: Found
+) -> tuple[bool, Outcome | None]:
+    if parts.stream.spec.labels is None:
+        return True, None
+    return parts.join.take_prediction(0, table.ids[row], table.entry(row), found)
+
+
+def _label(parts: Parts, table: RowTable, row: int, found: Found) -> tuple[bool, Outcome | None]:
+    made = parts.join.take_label(0, table.ids[row], table.entry(row), found)
+    if isinstance(made, Revision):
+        _revise(parts, made)
+        return False, None
+    return False, made
+
+
+# -- either way --
+
+
+def _revise(parts: Parts, revision: Revision) -> None:
+    """A corrected label changes counts and windows, never a detector: it saw what was known."""
+    for signal in parts.truth_signals:
+        values = revised_values(signal, revision)
+        if values is not None:
+            parts.windows.replace(signal, *values, revision.at)
+
+
+def _book(books: RowBooks, rows: int, duplicates: int) -> None:
+    books.applied += rows - duplicates
+    books.duplicates += duplicates
+
+
+def _duplicates(parts: Parts) -> int:
+    totals = parts.join.totals
+    return totals.duplicate_predictions + totals.duplicate_labels
