@@ -11,7 +11,11 @@ from aiokafka.consumer.fetcher import FetchError
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.structs import TopicPartition
 
-from driftline.transport.patient_fetch import PatientFetcher
+from driftline.transport.patient_fetch import (
+    LONGEST_REST_SECONDS,
+    REST_SECONDS,
+    PatientFetcher,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,6 +43,7 @@ class Client:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.cluster = Cluster()
+        self.brought: dict[int, int] = {}
 
 
 class Scene:
@@ -50,6 +55,7 @@ class Scene:
         self.fetcher = PatientFetcher(
             self.client, self.subscription, fetch_max_wait_ms=SHORT_MS, prefetch_backoff=0
         )
+        self.fetcher.begun = {}
         self.subscription.subscribe({"t"})
         self.assign()
 
@@ -64,9 +70,12 @@ class Scene:
     @property
     def waits(self) -> dict[int, int]:
         """How long the fetch to each broker would wait."""
-        assignment = self.subscription.subscription.assignment
-        fetches, *_others = self.fetcher._get_actions_per_node(assignment)
+        fetches, *_others = self.actions()
         return {node: request._max_wait_ms for node, request in fetches}
+
+    def actions(self) -> Any:
+        """What the fetcher would do now."""
+        return self.fetcher._get_actions_per_node(self.subscription.subscription.assignment)
 
 
 @asynccontextmanager
@@ -108,3 +117,24 @@ async def test_a_partition_without_a_leader_makes_all_fetches_short() -> None:
         one.settle()
         one.client.cluster.leaders[A] = None
         assert one.waits == {1: SHORT_MS, 2: SHORT_MS}
+
+
+async def test_a_fetch_that_brought_something_is_followed_by_a_rest() -> None:
+    """Of its broker alone; the fetcher comes back when the rest is over, and then asks for all."""
+    async with scene() as one:
+        assert set(one.waits) == {1, 2}
+        one.client.brought[1] = 2
+        fetches, _, timeout, *_ = one.actions()
+        assert [node for node, _ in fetches] == [2]
+        assert 0 < timeout <= 2 * REST_SECONDS
+        one.fetcher.begun[1] -= 2 * REST_SECONDS
+        assert set(one.waits) == {1, 2}
+
+
+async def test_a_rest_is_never_long() -> None:
+    """However many partitions there are."""
+    async with scene() as one:
+        assert set(one.waits) == {1, 2}
+        one.client.brought[1] = 10_000
+        _, _, timeout, *_ = one.actions()
+        assert timeout <= LONGEST_REST_SECONDS

@@ -1,4 +1,4 @@
-"""Fetches that wait for long where nobody waits for them.
+"""Fetches that wait for long where nobody waits for them, and rest after they brought something.
 
 aiokafka (0.14.0) has one fetch in flight to each broker. While it waits for records, a partition
 that it does not ask for is not fetched at all, however much there is: so waits are short. But where
@@ -9,14 +9,21 @@ for each fetch, by what it asks for.
 A broker answers the requests of one connection one after the other, so fetches get a connection of
 their own: else whoever asks where a log ends would wait for records.
 
+A fetch is answered as soon as there is one record. At 5,000 records a second in 8 partitions that
+comes to 150 batches a second of 35 records, each of which costs some milliseconds however small it
+is: two thirds of a core, and as much of the broker's. So the next fetch begins no sooner after the
+last one than in proportion to how many partitions that brought records of. What comes after a
+pause is fetched at once all the same.
+
 Leant on: `Fetcher._get_actions_per_node` makes a broker's fetch of all partitions that it may be
-asked for, and leaves out those whose records nobody has taken yet; `_select_read_replica` says
-which broker that is. A seek changes what is to be fetched, and nothing else does while a fetch is
-in flight: so it has to come before `settle`.
+asked for, says for how long to wait for other events, and leaves out the partitions whose records
+nobody has taken yet; `_select_read_replica` says which broker that is. A seek changes what is to be
+fetched, and nothing else does while a fetch is in flight: so it has to come before `settle`.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
@@ -30,23 +37,35 @@ if TYPE_CHECKING:
 
 FETCHES: Final = max(ConnectionGroup) + 1
 """The group of the connections that only carry fetches."""
+REST_SECONDS: Final = 0.012
+"""For each partition that a fetch brought records of: three times what such a batch costs."""
+LONGEST_REST_SECONDS: Final = 0.1
 
 
 class FetchesApart(AIOKafkaClient):  # type: ignore[misc]  # aiokafka ships no types
-    """aiokafka's client; fetches go over connections of their own."""
+    """aiokafka's client; fetches go over connections of their own, and what they bring is noted."""
+
+    brought: dict[Any, int]
+    """By broker, of how many partitions the last fetch had records."""
 
     async def send(
         self, node_id: Any, request: Any, *, group: int = ConnectionGroup.DEFAULT
     ) -> Any:
         """Send a request, and wait for its response."""
-        if isinstance(request, FetchRequest):
-            group = FETCHES
-        return await super().send(node_id, request, group=group)
+        if not isinstance(request, FetchRequest):
+            return await super().send(node_id, request, group=group)
+        response = await super().send(node_id, request, group=FETCHES)
+        # Whatever the version, the records are the last of what is said of a partition.
+        said = (partition for _topic, partitions in response.topics for partition in partitions)
+        self.brought[node_id] = sum(bool(partition[-1]) for partition in said)
+        return response
 
 
 class PatientFetcher(Fetcher):  # type: ignore[misc]  # aiokafka ships no types
-    """aiokafka's fetcher, whose fetches wait longer where that delays no partition."""
+    """aiokafka's fetcher, whose fetches wait longer where that delays no partition, and rest."""
 
+    begun: dict[Any, float]
+    """By broker, when the last fetch began."""
     _patience_ms = 0
     _settled: Any = None
     """The assignment in which nobody seeks any more."""
@@ -56,12 +75,20 @@ class PatientFetcher(Fetcher):  # type: ignore[misc]  # aiokafka ships no types
         self._settled, self._patience_ms = assignment, int(patience.total_seconds() * 1000)
 
     def _get_actions_per_node(self, assignment: Any) -> Any:
-        fetches, *others = super()._get_actions_per_node(assignment)
-        if assignment is self._settled:
-            for node, request in fetches:
-                if self._asks_for_all(assignment, node, request):
-                    request._max_wait_ms = self._patience_ms  # noqa: SLF001 - it has no setter
-        return fetches, *others
+        fetches, resets, timeout, *others = super()._get_actions_per_node(assignment)
+        rests = {node: self._rest(node) for node, _ in fetches}
+        due = [(node, request) for node, request in fetches if rests[node] <= 0]
+        for node, request in due:
+            self.begun[node] = time.monotonic()
+            if assignment is self._settled and self._asks_for_all(assignment, node, request):
+                request._max_wait_ms = self._patience_ms  # noqa: SLF001 - it has no setter
+        return due, resets, min([timeout, *(one for one in rests.values() if one > 0)]), *others
+
+    def _rest(self, node: Any) -> float:
+        """Seconds until a broker is to be asked again."""
+        rest = min(REST_SECONDS * self._client.brought.get(node, 0), LONGEST_REST_SECONDS)
+        left: float = self.begun.get(node, 0.0) + rest - time.monotonic()
+        return left
 
     def _asks_for_all(self, assignment: Any, node: Any, request: Any) -> bool:
         """Whether it leaves out none of the node's partitions, nor of those without a leader."""
@@ -76,11 +103,13 @@ class PatientConsumer(BoundedConsumer):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._client.__class__ = FetchesApart
+        self._client.brought = {}
 
     async def start(self) -> None:
         """Connect; nothing is fetched before it has an assignment."""
         await super().start()
         self._fetcher.__class__ = PatientFetcher
+        self._fetcher.begun = {}
 
     def settle(self, patience: timedelta) -> None:
         """The positions of this assignment are sought: fetches may wait so long from here on."""
