@@ -42,11 +42,11 @@ CHECKPOINT_ROWS: Final = 5_000
 INSTANCE_ROWS: Final = 25
 """Where thousands of instances changed, not before each has so many rows: to store one costs as
 much as to apply some ten rows."""
-INSTANCE_SECONDS: Final = 0.01
+INSTANCE_SECONDS: Final = 0.025
 """For the same reason checkpoints come less often where few rows come for each of them, by so much
-for each instance that changed: storing takes some 2 % of the time then."""
-LONGEST_PAUSE: Final = 30.0
-"""Seconds, after which what a crash leaves is read again from the log."""
+for each instance that changed: storing takes some 2 % of the time then. A crash leaves so much more
+of the log to be read again."""
+LONGEST_PAUSE: Final = 60.0
 MANY_INSTANCES: Final = 100
 """Where more than so many changed, only those with something to tell are stored at once for it."""
 MAX_BYTES_PER_SECOND: Final = 20_000_000
@@ -72,6 +72,9 @@ class PartitionWork:
         self._producer = producer
         self._gauges = gauges
         self._interval = deployment.settings.worker.checkpoint_interval.total_seconds()
+        # What is not stored is not acknowledged, which must not look like standing still.
+        stall_after = deployment.settings.worker.stall_after.total_seconds()
+        self._longest_pause = min(LONGEST_PAUSE, stall_after / 2)
         self._pause = self._interval
         self._due_at: float | None = None
         self._applied: list[SourceBatch] = []
@@ -221,7 +224,7 @@ class PartitionWork:
         batches, self._applied = self._applied, []
         self._urgent = False
         size = _size(step)
-        spared = min(INSTANCE_SECONDS * len(step.instances), LONGEST_PAUSE)
+        spared = min(INSTANCE_SECONDS * len(step.instances), self._longest_pause)
         self._pause = max(self._interval, size / MAX_BYTES_PER_SECOND, spared)
         self._due_at = asyncio.get_running_loop().time() + self._pause
         self._trimmed = False

@@ -11,6 +11,7 @@ equal length (the indicators of one categorical feature), which share counts and
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -123,7 +124,8 @@ class Ring:
 
     def append(self, value: float, at: Micros) -> None:
         """Take in one finite value of the only series: what `extend` does, without its columns."""
-        value = min(max(value, -LIMIT), LIMIT)
+        if not -LIMIT <= value <= LIMIT:
+            value = math.copysign(LIMIT, value)
         self._unfinished[0, self.unfinished] = self.last[0] = value
         self._unfinished_times[self.unfinished] = self.last_at = at
         self.unfinished += 1

@@ -132,7 +132,9 @@ class RoleSilence:
         for gap in state.gaps:
             due = min(due, self._next(gap.since.at, gap.due))
         if state.newest is not None and state.alert is None:
-            due = min(due, self._next(state.newest.at, state.due))
+            following = self._next(state.newest.at, state.due)
+            if following < due:
+                return following
         return due
 
     def _next(self, since: Micros, due: Micros | None) -> Micros:

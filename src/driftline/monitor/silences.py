@@ -37,7 +37,8 @@ class Silences:
         """The event time, less lateness, at which `on_time` has something to do next."""
         due = NEVER
         for one in self._roles.values():
-            due = min(due, one.deadline)
+            deadline = one.deadline
+            due = min(due, deadline)
         return due
 
     def firing(self, role: Role) -> Silent | None:

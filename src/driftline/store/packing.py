@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _FIXED: Final = 32
 _COMMON: Final = 512
 _TWO_BYTES: Final = 1 << 16
+_HEADS: Final[list[bytes]] = []
+"""Most strings are short, and there are many of them."""
 _FEW: Final = 12
 """So few pairs are packed sooner than numpy begins."""
 
@@ -41,7 +43,9 @@ def pack_array(packed: Sequence[bytes]) -> bytes:
 
 def pack_pairs(names: Sequence[str], values: Sequence[bytes]) -> bytes:
     """Names and values in turn, to be put into an array."""
-    packed = _pack_even(names, values) if len(names) > _FEW else None
+    if len(names) <= _FEW:
+        return _pack_few(names, values)
+    packed = _pack_even(names, values)
     if packed is not None:
         return packed
     pieces = [b""] * (4 * len(names))
@@ -49,6 +53,14 @@ def pack_pairs(names: Sequence[str], values: Sequence[bytes]) -> bytes:
     pieces[::4], pieces[1::4] = named[::2], named[1::2]
     valued = _with_heads(values)
     pieces[2::4], pieces[3::4] = valued[::2], valued[1::2]
+    return b"".join(pieces)
+
+
+def _pack_few(names: Sequence[str], values: Sequence[bytes]) -> bytes:
+    pieces: list[bytes] = []
+    for name, value in zip(names, values, strict=True):
+        text = name.encode()
+        pieces += (_head(len(text)), text, _head(len(value)), value)
     return b"".join(pieces)
 
 
@@ -96,6 +108,8 @@ def _with_heads(raw: Sequence[bytes]) -> list[bytes]:
 
 
 def _head(length: int) -> bytes:
+    if length < len(_HEADS):
+        return _HEADS[length]
     if length < _FIXED:
         return bytes([0xA0 | length])
     if length < _TWO_BYTES:
@@ -103,5 +117,4 @@ def _head(length: int) -> bytes:
     return b"\xdb" + length.to_bytes(4, "big")
 
 
-_HEADS: Final = [_head(length) for length in range(_COMMON)]
-"""Most strings are short, and there are many of them."""
+_HEADS.extend(_head(length) for length in range(_COMMON))

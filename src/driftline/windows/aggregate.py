@@ -104,7 +104,11 @@ class Aggregate:
         self._sum += deviation
         self._squares += deviation * deviation
         self.count += 1
-        self._stretch(value, value)
+        # As `_stretch`, which asks for more.
+        if value < self._min:
+            self._min = value + 0.0
+        if value > self._max:
+            self._max = value + 0.0
         self._sketch.add_one(value)
 
     def replace(self, old: float | None, new: float | None) -> bool:
@@ -198,4 +202,6 @@ class Aggregate:
 
 
 def _bounded(value: float) -> float:
-    return min(max(value, -SUMMED_UP_TO), SUMMED_UP_TO)
+    if -SUMMED_UP_TO <= value <= SUMMED_UP_TO:
+        return value
+    return math.copysign(SUMMED_UP_TO, value)
