@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -431,3 +432,91 @@ async def test_a_role_stores_and_drops_what_is_taken_from_it() -> None:
     assert bench.acked == [10]
     starts = await role(bench).on_assigned({TP: PartitionLog(10, 0, len(LOG))})
     assert starts == {TP: 10}
+
+
+# -- thousands of instances --
+
+HOT = [name for number in range(120) for name in ("hot", f"m{number}")]
+"""One instance that gets half of all rows, and many that get few."""
+SPLIT = build_stream(split_by="model")
+MANY = build_deployment(SPLIT, checkpoint_interval="1m")
+MANY_LOG = fill(Log([SPLIT]), World(count=2_400, instances=HOT)).messages
+
+
+async def feed_until_told(bench: Bench, work: PartitionWork) -> int:
+    """Give the log in batches of one message until an alert is published; where that was."""
+    for at in range(len(MANY_LOG)):
+        await work.on_batch(bench.batch(MANY_LOG, at, at + 1))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        if bench.producer.ids:
+            return at + 1
+    pytest.fail("no alert was told")
+
+
+async def test_among_many_instances_an_alert_waits_for_its_own_instance_alone() -> None:
+    """It is published while the partition is not stored; in the end all is as without haste."""
+    bench = Bench(deployment=MANY)
+    work = await bench.work()
+    at = await feed_until_told(bench, work)
+    assert await stored_at(bench.store) is None
+    assert [key.value for key in await bench.store.list_instances()] == ["hot"]
+    assert bench.acked == []
+    await bench.feed(work, MANY_LOG, at)
+    calm = await run_stored(MANY, MANY_LOG)
+    assert bench.producer.ids == list(calm.events)
+    while await bench.store.collect_garbage(10_000):
+        pass
+    states = [await stored_state(store) for store in (bench.store, calm.store)]
+    assert differing(*states) == []
+
+
+async def test_a_crash_after_an_alert_was_told_alone_changes_nothing() -> None:
+    """Whoever takes over reads the log from the partition's place, and the instance passes over."""
+    bench = Bench(deployment=MANY)
+    work = await bench.work()
+    await feed_until_told(bench, work)
+    work.abandon()
+    again = await bench.work()
+    await bench.feed(again, MANY_LOG, await stored_at(bench.store) or 0)
+    calm = await run_stored(MANY, MANY_LOG)
+    assert list(dict.fromkeys(bench.producer.ids)) == list(calm.events)
+    while await bench.store.collect_garbage(10_000):
+        pass
+    states = [await stored_state(store) for store in (bench.store, calm.store)]
+    assert differing(*states) == []
+
+
+async def test_a_told_instance_that_the_store_has_lost_is_missed_by_the_next_checkpoint() -> None:
+    """Also if nothing came for it since: its rows would else never be applied again."""
+    bench = Bench(deployment=MANY)
+    work = await bench.work()
+    before = copy.deepcopy(vars(bench.store))
+    at = await feed_until_told(bench, work)
+    vars(bench.store).update(before)
+    assert 0 < at < len(MANY_LOG)
+    work.monitor.apply(at, None, {})
+    with pytest.raises(OvertakenError):
+        await work.finish()
+
+
+async def test_a_command_among_many_instances_does_not_wait() -> None:
+    """Whoever gave it looks at the partition's place to see that it was taken."""
+    bench = Bench(deployment=MANY)
+    work = await bench.work()
+    log = [*MANY_LOG[:20], forget(stream="nothing"), *MANY_LOG[20:30]]
+    for at in range(len(log)):
+        await work.on_batch(bench.batch(log, at, at + 1))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert (await stored_at(bench.store) or 0) > 20
+
+
+async def test_a_batch_that_waits_for_its_checkpoint_holds_no_records() -> None:
+    """They may be many: thousands of instances wait half a minute."""
+    bench = Bench(deployment=MANY)
+    work = await bench.work()
+    await work.on_batch(bench.batch(MANY_LOG, 0, 5))
+    assert [list(one.records) for one in work._applied] == [[]]
+    await work.finish()
+    assert bench.acked == [5]

@@ -160,3 +160,19 @@ def test_nothing_fed_is_nothing_seen() -> None:
     assert witness.feed(np.empty(0)) == []
     assert witness.feed(np.array([np.nan])) == []
     assert (witness.seen, witness.unusable) == (0, 1)
+
+
+@pytest.mark.parametrize("kind", ["adwin", "page-hinkley"])
+def test_one_value_at_a_time_alarms_as_a_column_does(kind: str) -> None:
+    """Also at the end of a warm-up in which it alarms several times at once."""
+    noise = np.random.default_rng(1).normal(size=900)
+    values = noise + np.repeat([0.0, 50.0, 0.0], 300)
+    spec = DETECTOR_SPEC.validate_python({"kind": kind, "warm_up": 800})
+    column, alone = (Witness(Profile(kind, spec), SignalKind.UNBOUNDED) for _ in range(2))
+    together = [(one.values_seen, one.level) for one in column.feed(values)]
+    singly = [
+        (one.values_seen, one.level) for value in values.tolist() for one in alone.feed_one(value)
+    ]
+    assert len(together) > 1
+    assert singly == together
+    assert alone.snapshot() == column.snapshot()

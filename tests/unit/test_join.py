@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from driftline.errors import StateError
 from driftline.eventlog.messages import Rows
 from driftline.join import Join, JoinTotals
-from driftline.join.entries import EntryKind, decode_entry, encode_entries
+from driftline.join.entries import EntryKind, decode_entry
 from driftline.model import SECOND, Micros, Role, SourcePartition
 
 if TYPE_CHECKING:
@@ -519,7 +519,7 @@ def test_an_entry_begins_with_its_groups_number() -> None:
         for id_ in ids:
             blob = delta.entries[id_]
             assert int.from_bytes(blob[:4], "little") == number
-            assert encode_entries({id_: decode_entry(blob)}) == {id_: blob}
+            assert decode_entry(blob) == blob
 
 
 @pytest.mark.parametrize("blob", [b"", b"\x00" * 3, b"\x00\x00\x00\x00", b"\x00\x00\x00\x00\xc1"])

@@ -7,6 +7,7 @@ covers is acknowledged, and its alerts are published, once it is stored.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -17,7 +18,7 @@ from driftline.errors import OvertakenError, StateError
 from driftline.eventlog.codec import decode
 from driftline.eventlog.messages import Command, CommandKind
 from driftline.eventlog.routing import events_partition
-from driftline.monitor.partition import names
+from driftline.monitor.partition import Step, names
 from driftline.store.protocol import Outcome
 from driftline.transport.producer import OutgoingMessage
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from driftline.eventlog.messages import Message
     from driftline.model import InstanceKey
     from driftline.monitor.effects import Effects
-    from driftline.monitor.partition import PartitionMonitor, Step
+    from driftline.monitor.partition import PartitionMonitor
     from driftline.monitor.state import InstanceCheckpoint, Outgoing
     from driftline.store.protocol import Store
     from driftline.transport.batches import SourceBatch
@@ -47,6 +48,8 @@ INSTANCE_SECONDS: Final = 0.012
 for each instance that changed: storing takes some 3 % of the time then. A crash leaves so much more
 of the log to be read again."""
 LONGEST_PAUSE: Final = 30.0
+ENCODED_AT_ONCE: Final = 50
+"""Instances encoded before the loop is given back: some milliseconds."""
 MANY_INSTANCES: Final = 100
 """Where more than so many changed, only those with something to tell are stored at once for it."""
 MAX_BYTES_PER_SECOND: Final = 20_000_000
@@ -80,6 +83,8 @@ class PartitionWork:
         self._applied: list[SourceBatch] = []
         self._flight: asyncio.Task[None] | None = None
         self._urgent = False
+        self._asked = False
+        """A command came: whoever gave it waits until the partition has passed it."""
         self._trimmed = False
         self._given_up = False
         self._applying = asyncio.Lock()
@@ -104,7 +109,8 @@ class PartitionWork:
             while done < len(messages):
                 done += await self._apply(messages[done:])
             self.monitor.offset = max(self.monitor.offset, batch.next)
-            self._applied.append(batch)
+            # Of a batch that waits for its checkpoint only the range is wanted any more.
+            self._applied.append(replace(batch, records=(), unreadable=()))
             pass_point(CrashPoint.EVENTS_APPLIED)
             await self._checkpoint_if_due()
 
@@ -144,6 +150,7 @@ class PartitionWork:
             self._gauges.on_effects(effects)
             _say_unheard(offset, effects)
             self._urgent |= bool(effects.events)
+            self._asked |= isinstance(message, Command)
             if self.monitor.needs_reload:
                 await self._reload()
                 return count
@@ -170,8 +177,12 @@ class PartitionWork:
         self.monitor.apply(offset, command, {})
         count = self._deployment.settings.topics.events_partitions
         for key in await self._store.list_instances():
-            if names(command, key) and events_partition(key, count) == self.monitor.partition:
+            ours = events_partition(key, count) == self.monitor.partition
+            if ours and names(command, key) and not self.monitor.has(key):
                 await self._store.forget(key)
+        # Whoever takes over must not forget what begins from here on.
+        await self._checkpoint(forced=True)
+        await self._landed()
 
     async def _reload(self) -> None:
         """There is stored state that has to come into memory."""
@@ -189,13 +200,14 @@ class PartitionWork:
             self._due_at = now + self._pause
         if self._flight is not None and self._flight.done():
             await self._landed()
-        changed = len(self.monitor.changed)
-        most = max(CHECKPOINT_ROWS, INSTANCE_ROWS * changed)
-        full = self.monitor.pending_rows >= most or (now >= self._due_at and self._applied)
-        if full or (self._urgent and changed <= MANY_INSTANCES):
+        most = max(CHECKPOINT_ROWS, INSTANCE_ROWS * len(self.monitor.changed))
+        due = self.monitor.pending_rows >= most or (now >= self._due_at and self._applied)
+        if due or self._asked:
             await self._checkpoint()
-        elif self._urgent:
+        elif self._urgent and self.monitor.dirty_instances > MANY_INSTANCES:
             await self._tell()
+        elif self._urgent:
+            await self._checkpoint()
 
     async def _tell(self) -> None:
         """Begin to store the instances that have something to tell, and nobody else.
@@ -219,10 +231,10 @@ class PartitionWork:
             return
         if not self._applied and not self._urgent and not forced:
             return
-        step = self.monitor.checkpoint()
+        step = await self._encode()
         pass_point(CrashPoint.CHECKPOINT_ENCODED)
         batches, self._applied = self._applied, []
-        self._urgent = False
+        self._urgent = self._asked = False
         size = _size(step)
         spared = min(INSTANCE_SECONDS * len(step.instances), self._longest_pause)
         self._pause = max(self._interval, size / MAX_BYTES_PER_SECOND, spared)
@@ -230,6 +242,23 @@ class PartitionWork:
         self._trimmed = False
         self._gauges.on_checkpoint(self.monitor, size)
         self._fly(self._land(step, batches))
+
+    async def _encode(self) -> Step:
+        """All that is to be stored, of this offset: nothing is applied meanwhile.
+
+        The loop is given back between instances, as thousands take a while. A cancel in the middle
+        leaves a memory that is not what is stored.
+        """
+        checkpoints: list[InstanceCheckpoint] = []
+        try:
+            for number, instance in enumerate(self.monitor.to_store(), 1):
+                checkpoints.append(instance.checkpoint(self.monitor.offset))
+                if number % ENCODED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        except BaseException:
+            self._given_up = True
+            raise
+        return Step(checkpoints, self.monitor.checkpoint_partition())
 
     def _fly(self, landing: Coroutine[None, None, None]) -> None:
         self._flight = asyncio.create_task(landing)

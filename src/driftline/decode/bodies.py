@@ -23,7 +23,7 @@ _BLOCK: Final = 256
 """Records decoded at a time: few enough that they are still in the processor's cache after."""
 _FEW: Final = 4_096
 """Below so many bytes they are counted sooner one by one than an array is made of them."""
-_BOTH: Final = np.uint8(ord("[") & ord("{"))
+_BOTH: Final = np.uint8(0xFF ^ ord("[") ^ ord("{"))
 _OPENING: Final = np.uint8(ord("["))
 """The two differ by one bit."""
 

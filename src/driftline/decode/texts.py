@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from driftline.eventlog.messages import Ints
+
 _BYTE: Final = 1 << 8
 """So few codes are bytes, of which a column is made in half the time."""
 

@@ -114,19 +114,19 @@ class Witness:
             return found
         return [Detection(int(rows[d.index]), d.values_seen, d.level) for d in found]
 
-    def feed_one(self, value: float) -> Detection | None:
+    def feed_one(self, value: float) -> list[Detection]:
         """Learn from one value: what `feed` does, without its columns.
 
         What needs a closer look goes there: an unusable value, and the warm-up.
         """
         if not self._takes(value) or (self._scaled and self._scale is None):
-            return next(iter(self.feed(np.array([value]))), None)
+            return self.feed(np.array([value]))
         if self._scale is not None:
             value = self._scale.apply_one(value)
         with self._shield:
             found = self._engine.run([value])
         self.seen += 1
-        return Detection(0, self.seen, found[0][1]) if found else None
+        return [Detection(0, self.seen, level) for _, level in found]
 
     def snapshot(self) -> bytes:
         """The whole state: a witness of the same profile that restores it goes on exactly so."""

@@ -15,16 +15,13 @@ import struct
 from enum import IntEnum
 from math import copysign
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, NewType, TypeAlias
+from typing import Any, Final, NewType, TypeAlias
 
 import msgspec
 import numpy as np
 
 from driftline.errors import StateError
 from driftline.model import Micros  # noqa: TC001 - msgspec reads it
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Value: TypeAlias = float | str
 """A prediction or a label: a number (binary: 1.0 is the positive class), or a class as canonical
@@ -249,11 +246,6 @@ def relabelled(entry: Entry, label: Value) -> Entry:
 def read_texts(layout: Layout, entry: bytes) -> list[str]:
     """The texts behind an entry's numbers."""
     return _decode_texts(bytes([_ARRAY | len(layout.texts)]) + entry[layout.size :])
-
-
-def encode_entries(entries: Mapping[str, Entry]) -> dict[str, bytes]:
-    """The entries as they are stored, by id."""
-    return dict(entries)
 
 
 def decode_entry(blob: bytes) -> Entry:

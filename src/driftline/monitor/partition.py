@@ -90,6 +90,15 @@ class PartitionMonitor:
         """The offset that the stored state is of; None if nothing is stored."""
         return self._stored_offset
 
+    @property
+    def dirty_instances(self) -> int:
+        """How many instances have something to store."""
+        return sum(instance.dirty for instance in self.instances)
+
+    def has(self, key: InstanceKey) -> bool:
+        """Whether an instance is in memory."""
+        return key.stream in self._streams and key in self._streams[key.stream].instances
+
     def watermark(self, stream: str) -> Micros:
         """How far event time has come in a stream."""
         return self._streams[stream].clock.watermark
@@ -142,7 +151,7 @@ class PartitionMonitor:
             case Command(kind=CommandKind.DECLARE):
                 return self._on_declare(offset, message)
             case Command(kind=CommandKind.FORGET):
-                self._on_forget(message)
+                self._on_forget(offset, message)
             case Command(kind=CommandKind.RESUME):
                 self._on_resume(message)
             case Command(kind=CommandKind.ACKNOWLEDGE | CommandKind.ACCEPT):
@@ -194,10 +203,12 @@ class PartitionMonitor:
             if len(rows) > FEW_ROWS:
                 effects.add(instance.on_rows(table.take(rows), entries))
                 return
+            ours = Effects()
             for row in rows:
                 came = instance.on_row(table, row, entries)
                 if came is not None:
-                    effects.add(came)
+                    ours.add(came)
+            effects.add(ours)
         except DriftlineError as error:
             # Trouble of one instance stays there: its stored state is left as it was.
             self._drop(instance.key, str(error), lost)
@@ -266,11 +277,16 @@ class PartitionMonitor:
         monitor.note_deadline(instance)
         return effects
 
-    def _on_forget(self, command: Command) -> None:
-        """Drop what is in memory, and begin anew; what is stored is removed by our owner."""
+    def _on_forget(self, offset: int, command: Command) -> None:
+        """Drop what is in memory, and begin anew; what is stored is removed by our owner.
+
+        Not what began after the command, and is stored already.
+        """
         for monitor in self._streams.values():
-            for key in [key for key in monitor.instances if names(command, key)]:
-                monitor.forgotten_rows += monitor.instances.pop(key).rows
+            for key, instance in list(monitor.instances.items()):
+                if names(command, key) and not is_past(instance, offset):
+                    monitor.forgotten_rows += monitor.instances.pop(key).rows
+                    self.changed.discard(key)
         for key in [key for key in self.suspended if names(command, key)]:
             del self.suspended[key]
 
@@ -295,6 +311,7 @@ class PartitionMonitor:
         Those before them are in the stored state, and count once it is resumed or looked at.
         """
         self.suspended[key] = reason
+        self.changed.discard(key)
         monitor = self._streams.get(key.stream)
         if monitor is not None:
             monitor.instances.pop(key, None)
@@ -309,11 +326,25 @@ class PartitionMonitor:
 
     def checkpoint(self) -> Step:
         """All that changed since the last one; in flight until `settle`."""
-        changed = [
-            instance.checkpoint(self.offset)
+        instances = [instance.checkpoint(self.offset) for instance in self.to_store()]
+        return Step(instances, self.checkpoint_partition())
+
+    def to_store(self) -> list[Instance]:
+        """The instances that belong into a checkpoint.
+
+        Also those that are ahead of the partition and have not changed since: it is stored only
+        where the store has all of them, and may have lost what was told.
+        """
+        stored = self._stored_offset or 0
+        return [
+            instance
             for instance in (*self.instances, *self._departed)
-            if instance.dirty and (instance.stored_offset or 0) < self.offset
+            if (instance.dirty or (instance.stored_offset or 0) > stored)
+            and (instance.stored_offset or 0) < self.offset
         ]
+
+    def checkpoint_partition(self) -> PartitionCheckpoint:
+        """The partition itself, once the checkpoints of `to_store` are taken at this offset."""
         state = PartitionState(
             format=FORMAT,
             digest=self.digest,
@@ -329,7 +360,7 @@ class PartitionMonitor:
         self._departed = []
         self.pending_rows = 0
         self.changed.clear()
-        return Step(changed, partition)
+        return partition
 
     def checkpoint_told(self) -> list[InstanceCheckpoint]:
         """What changed in those instances alone that have something to tell.

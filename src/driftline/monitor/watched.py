@@ -98,6 +98,7 @@ class WatchedSignal:
         """Why detectors began anew when the state was taken over."""
         self._witnesses: dict[tuple[str, str], Witness] = {}
         self._changed = False
+        self._alarms_changed = True
         if watch.kind is SignalKind.CATEGORICAL:
             self._table = IndicatorTable(max(profile.spec.warm_up for profile in watch.profiles))
 
@@ -144,17 +145,16 @@ class WatchedSignal:
     def observe_one(self, value: float) -> list[Hit]:
         """Give one value of a plain signal to the detectors."""
         self._changed = True
-        hits = []
-        for profile in self.watch.profiles:
-            detection = self._witness(PLAIN, profile).feed_one(value)
-            if detection is not None:
-                seen, level = detection.values_seen, detection.level
-                hits.append(Hit(0, PLAIN, profile, seen, level))
-        return hits
+        return [
+            Hit(0, PLAIN, profile, detection.values_seen, detection.level)
+            for profile in self.watch.profiles
+            for detection in self._witness(PLAIN, profile).feed_one(value)
+        ]
 
     def hear(self, alarm: Alarm, incarnation: str) -> list[AlertChange]:
         """A detector alarmed at the latest value that the track was given."""
         self.alarms += 1
+        self._alarms_changed = True
         self.last_alarms[alarm.profile] = alarm
         return self.track.on_alarm(alarm, incarnation=incarnation)
 
@@ -187,7 +187,9 @@ class WatchedSignal:
         self._changed = False
         signal = self.watch.signal
         yield _name("track", signal), self.track.snapshot()
-        yield _name("alarms", signal), _alarms.encode(_Alarms(self.alarms, self.last_alarms))
+        if self._alarms_changed:
+            self._alarms_changed = False
+            yield _name("alarms", signal), _alarms.encode(_Alarms(self.alarms, self.last_alarms))
         if self._table is not None:
             yield _name("indicators", signal), self._table.snapshot()
         for (indicator, profile), witness in self._witnesses.items():

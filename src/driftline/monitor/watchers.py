@@ -100,8 +100,9 @@ class Watchers:
         if not self._quiet(row):
             return self.observe(rows(), row.outcomes, row.series(), publish)
         hits = {
-            signal: self._watched[signal].observe_one(one.value)
-            for signal, one in row.values.items()
+            signal: watched.observe_one(row.values[signal].value)
+            for signal, watched in self._watched.items()
+            if signal in row.values
         }
         if row.versioned:
             self._versions.take_one(row.at, labelled=False)

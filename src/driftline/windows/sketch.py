@@ -43,6 +43,10 @@ def bucket_of(magnitude: float) -> int:
     return math.floor((((_A * s + _B) * s + _C) * s + (exponent - 1)) * _PER_OCTAVE)
 
 
+_BUCKET_OF_ONE: Final = bucket_of(1.0)
+"""Most values that come alone are errors and counts."""
+
+
 def buckets_of(magnitudes: Floats) -> Ints:
     """The bucket of each of a column of finite numbers above 0: what `bucket_of` gives."""
     mantissas, exponents = np.frexp(magnitudes)
@@ -91,8 +95,11 @@ class Side:
 
     def add_one(self, bucket: int, times: int = 1) -> None:
         """Count one bucket."""
-        self._reach(bucket, bucket)
-        self.counts[bucket - self.low] += times
+        at = bucket - self.low
+        if not 0 <= at < len(self.counts):
+            self._reach(bucket, bucket)
+            at = bucket - self.low
+        self.counts[at] += times
 
     def has(self, bucket: int) -> bool:
         """Whether anything was counted in this bucket."""
@@ -162,8 +169,10 @@ class Sketch:
         if value == 0.0:
             self.zeros += 1
             return
-        bucket = bucket_of(abs(value))
-        self._side(value).add_one(max(bucket, self._raise_top(bucket)))
+        bucket = _BUCKET_OF_ONE if value == 1.0 else bucket_of(abs(value))
+        if bucket != self.top:
+            bucket = max(bucket, self._raise_top(bucket))
+        self._side(value).add_one(bucket)
 
     def has(self, value: float) -> bool:
         """Whether a value of this bucket was counted."""
