@@ -77,10 +77,11 @@ class HealthAlerts:
         if said is None:
             # Whoever spoke for this source before us may have left something behind.
             said = dict.fromkeys(await self._subjects(signal, source), 0)
-        for subject in said.keys() - found.keys():
+        for subject in sorted(said.keys() - found.keys()):
             await self._take_back(signal, subject, source)
         again = {name: at for name, at in said.items() if name in found and now - at < SAY_AGAIN}
-        for subject in found.keys() - again.keys():
+        # In the order found, so that what is told together is told in one order.
+        for subject in [name for name in found if name not in again]:
             await self._say(signal, subject, found[subject], source, now + LASTS)
             again[subject] = now
         self._said[signal, source] = again
