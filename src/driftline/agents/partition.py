@@ -202,12 +202,11 @@ class PartitionWork:
             await self._landed()
         most = max(CHECKPOINT_ROWS, INSTANCE_ROWS * len(self.monitor.changed))
         due = self.monitor.pending_rows >= most or (now >= self._due_at and self._applied)
-        if due or self._asked:
+        few = self._urgent and self.monitor.dirty_instances <= MANY_INSTANCES
+        if due or self._asked or few:
             await self._checkpoint()
-        elif self._urgent and self.monitor.dirty_instances > MANY_INSTANCES:
-            await self._tell()
         elif self._urgent:
-            await self._checkpoint()
+            await self._tell()
 
     async def _tell(self) -> None:
         """Begin to store the instances that have something to tell, and nobody else.

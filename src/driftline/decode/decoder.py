@@ -13,7 +13,7 @@ from driftline.decode.fast import FastReader, Taken
 from driftline.decode.layout import Kind, Layout, build_layout
 from driftline.decode.records import Decoded, Reject
 from driftline.decode.rows import Columns, Row
-from driftline.decode.texts import encode_texts
+from driftline.decode.texts import canonical_texts
 from driftline.eventlog.messages import Texts
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Decoder:
             ids=[row.id for row in rows],
             times=np.array([row.at for row in rows], np.int64),
             instances=(
-                None if layout.split is None else encode_texts([row.instance for row in rows])
+                None if layout.split is None else canonical_texts([row.instance for row in rows])
             ),
             outcome=_column(layout.outcome.kind, [row.outcome for row in rows]),
             columns=tuple(
@@ -128,4 +128,4 @@ def _offsets(records: Sequence[Record]) -> Ints:
 
 
 def _column(kind: Kind, came: list[Any]) -> Floats | Texts:
-    return encode_texts(came) if kind in _TEXTUAL else np.array(came, np.float64)
+    return canonical_texts(came) if kind in _TEXTUAL else np.array(came, np.float64)

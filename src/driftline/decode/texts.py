@@ -22,11 +22,6 @@ _BYTE: Final = 1 << 8
 """So few codes are bytes, of which a column is made in half the time."""
 
 
-def encode_texts(column: Sequence[str | None]) -> Texts:
-    """A column of texts with each distinct one held once, in order of appearance."""
-    return canonical_texts(column)
-
-
 def canonical_texts(came: Sequence[Any]) -> Texts:
     """Scalars, or None, as canonical texts in order of appearance; each worked out once."""
     distinct: dict[Any, int] = dict.fromkeys(came, -1)
