@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 import aiokafka.client
+import aiokafka.conn
 import aiokafka.consumer.fetcher
 import aiokafka.consumer.group_coordinator
 import aiokafka.consumer.subscription_state
@@ -107,6 +108,7 @@ DIGESTS: Final[dict[Callable[..., Any], str]] = {
     fetcher.Fetcher._select_read_replica: "70f0665e44fc",
     aiokafka.client.AIOKafkaClient.send: "246b277687d7",
     aiokafka.client.AIOKafkaClient._get_conn: "68ce5d839171",
+    aiokafka.conn.AIOKafkaConnection.close: "28f164aa1e4f",
     aiokafka.protocol.fetch.FetchRequest.__init__: "f31b6b74cc94",
     aiokafka.consumer.group_coordinator.GroupCoordinator.check_errors: "ba6ca51ad348",
     aiokafka.consumer.subscription_state.Assignment.state_value: "183fea82ef48",

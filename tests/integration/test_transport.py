@@ -485,6 +485,25 @@ async def test_a_position_that_is_sought_waits_for_no_fetch_from_before(
     await until(lambda: again.count == 67, seconds=20)
 
 
+async def test_a_fetch_from_before_a_rebalance_delays_nothing(
+    kit: Kit, make_topic: Callable[..., str]
+) -> None:
+    """It waits for records of its own partitions; those that came since are fetched at once."""
+    topic, group = make_topic("t", partitions=2), kit.name("g")
+    stays, leaves = Recorder(), Recorder()
+    leaving = await kit.start(group, topic, leaves, settings=PATIENT)
+    await kit.start(group, topic, stays, settings=PATIENT)
+    await until(lambda: {len(one.assigned[-1]) for one in (stays, leaves)} == {1})
+    ticks = len(stays.ticks)
+    await until(lambda: len(stays.ticks) >= ticks + 2)
+    (given,) = leaves.assigned[-1]
+    await leaving.stop()
+    await until(lambda: given in stays.assigned[-1])
+    async with Producer(kit.address) as producer:
+        await producer.send_all([OutgoingMessage(topic, b"x", partition=given.partition)])
+    await until(lambda: stays.count == 1, seconds=20)
+
+
 async def test_the_end_of_a_transaction_ends_a_fetch_that_waits(
     kit: Kit, make_topic: Callable[..., str]
 ) -> None:

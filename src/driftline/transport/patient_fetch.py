@@ -7,7 +7,9 @@ and a worker that has nothing to do need not ask twenty times a second. Hence th
 for each fetch, by what it asks for.
 
 A broker answers the requests of one connection one after the other, so fetches get a connection of
-their own: else whoever asks where a log ends would wait for records.
+their own: else whoever asks where a log ends would wait for records. The fetch of an assignment
+that has ended would hold up those of the next one the same way, until one of its partitions has a
+record: so its connection ends with it.
 
 A fetch is answered as soon as there is one record. At 5,000 records a second in 8 partitions that
 comes to 150 batches a second of 35 records, each of which costs some milliseconds however small it
@@ -23,6 +25,7 @@ fetched, and nothing else does while a fetch is in flight: so it has to come bef
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,11 +57,20 @@ class FetchesApart(AIOKafkaClient):  # type: ignore[misc]  # aiokafka ships no t
         """Send a request, and wait for its response."""
         if not isinstance(request, FetchRequest):
             return await super().send(node_id, request, group=group)
-        response = await super().send(node_id, request, group=FETCHES)
+        try:
+            response = await super().send(node_id, request, group=FETCHES)
+        except asyncio.CancelledError:
+            self._hang_up(node_id)
+            raise
         # Whatever the version, the records are the last of what is said of a partition.
         said = (partition for _topic, partitions in response.topics for partition in partitions)
         self.brought[node_id] = sum(bool(partition[-1]) for partition in said)
         return response
+
+    def _hang_up(self, node_id: Any) -> None:
+        """Close the connection of a fetch that nobody waits for any more: the next gets another."""
+        if (connection := self._conns.pop((node_id, FETCHES), None)) is not None:
+            connection.close()
 
 
 class PatientFetcher(Fetcher):  # type: ignore[misc]  # aiokafka ships no types
