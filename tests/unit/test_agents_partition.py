@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from driftline.eventlog.messages import Message
     from driftline.monitor.state import InstanceCheckpoint
     from driftline.store.protocol import Outcome
+    from support.monitor_runs import Run
 
 STREAM = build_stream()
 OTHER = build_stream("other", horizon=None, watch={"score": {"detector": "adwin"}})
@@ -121,6 +122,14 @@ async def stored_at(store: MemoryStore) -> int | None:
     return stored.offset if stored else None
 
 
+async def check_stored_alike(bench: Bench, calm: Run) -> None:
+    """Once nothing is left to be collected, what is stored is as after a run without trouble."""
+    while await bench.store.collect_garbage(10_000):
+        pass
+    states = [await stored_state(store) for store in (bench.store, calm.store)]
+    assert differing(*states) == []
+
+
 @pytest.mark.parametrize("size", [1, 7, 100])
 async def test_everything_is_stored_published_and_acknowledged(size: int) -> None:
     """However the log is cut, the state and the alerts are those of the log."""
@@ -129,10 +138,7 @@ async def test_everything_is_stored_published_and_acknowledged(size: int) -> Non
     calm = await run_stored(DEPLOYMENT, LOG)
     assert bench.producer.ids == list(calm.events)
     assert bench.acked[-1] == len(LOG)
-    while await bench.store.collect_garbage(10_000):
-        pass
-    states = [await stored_state(store) for store in (bench.store, calm.store)]
-    assert differing(*states) == []
+    await check_stored_alike(bench, calm)
 
 
 async def test_a_batch_is_acknowledged_when_it_is_stored_and_not_before() -> None:
@@ -465,10 +471,7 @@ async def test_among_many_instances_an_alert_waits_for_its_own_instance_alone() 
     await bench.feed(work, MANY_LOG, at)
     calm = await run_stored(MANY, MANY_LOG)
     assert bench.producer.ids == list(calm.events)
-    while await bench.store.collect_garbage(10_000):
-        pass
-    states = [await stored_state(store) for store in (bench.store, calm.store)]
-    assert differing(*states) == []
+    await check_stored_alike(bench, calm)
 
 
 async def test_a_crash_after_an_alert_was_told_alone_changes_nothing() -> None:
@@ -481,10 +484,7 @@ async def test_a_crash_after_an_alert_was_told_alone_changes_nothing() -> None:
     await bench.feed(again, MANY_LOG, await stored_at(bench.store) or 0)
     calm = await run_stored(MANY, MANY_LOG)
     assert list(dict.fromkeys(bench.producer.ids)) == list(calm.events)
-    while await bench.store.collect_garbage(10_000):
-        pass
-    states = [await stored_state(store) for store in (bench.store, calm.store)]
-    assert differing(*states) == []
+    await check_stored_alike(bench, calm)
 
 
 async def test_a_told_instance_that_the_store_has_lost_is_missed_by_the_next_checkpoint() -> None:

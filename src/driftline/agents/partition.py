@@ -170,8 +170,7 @@ class PartitionWork:
         """
         if offset < self.monitor.offset:
             return
-        await self._checkpoint(forced=True)
-        await self._landed()
+        await self._store_here()
         for key in [key for key in self.monitor.suspended if names(command, key)]:
             self.monitor.book_forgotten(key.stream, await stored_rows(self._store, key))
         self.monitor.apply(offset, command, {})
@@ -181,18 +180,21 @@ class PartitionWork:
             if ours and names(command, key) and not self.monitor.has(key):
                 await self._store.forget(key)
         # Whoever takes over must not forget what begins from here on.
-        await self._checkpoint(forced=True)
-        await self._landed()
+        await self._store_here()
 
     async def _reload(self) -> None:
         """There is stored state that has to come into memory."""
-        await self._checkpoint(forced=True)
-        await self._landed()
+        await self._store_here()
         self.monitor, outbox = await load_partition(
             self._store, self.monitor.partition, self._deployment
         )
         self._gauges.on_loaded(self.monitor)
         await self.publish(outbox)
+
+    async def _store_here(self) -> None:
+        """Store all up to this place of the log, in the middle of a batch too; wait until it is."""
+        await self._checkpoint(forced=True)
+        await self._landed()
 
     async def _checkpoint_if_due(self) -> None:
         now = asyncio.get_running_loop().time()
