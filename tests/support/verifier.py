@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from driftline.alerts.event import read_event
 from driftline.eventlog.codec import decode
+from driftline.join.entries import group_mark
 from driftline.monitor.partition import PartitionMonitor
 
 if TYPE_CHECKING:
@@ -100,7 +101,22 @@ async def compare_instance(
     names = await store.window_names(key)
     _compare(f"{key.name}: windows", ours.windows, await store.load_windows(key, names))
     entries = await store.fetch_entries({key: list(ours.entries)})
-    _compare(f"{key.name}: entries", ours.entries, entries[key])
+    _compare(f"{key.name}: entries", *_living(ours, entries[key]))
+
+
+def _living(
+    ours: InstanceCheckpoint, stored: Mapping[str, bytes]
+) -> tuple[Mapping[str, bytes], Mapping[str, bytes]]:
+    """The entries of both that have not expired.
+
+    When the others go depends on when was stored and collected; they must not look alive.
+    """
+    over = {number.to_bytes(4, "little") for number in ours.groups_removed}
+    living = [
+        {id_: entry for id_, entry in entries.items() if group_mark(entry) not in over}
+        for entries in (ours.entries, stored)
+    ]
+    return living[0], living[1]
 
 
 def _compare(
