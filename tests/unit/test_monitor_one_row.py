@@ -117,7 +117,7 @@ def test_a_message_is_cut_by_instance_in_the_order_of_its_names(count: int) -> N
             ]
             assert sorted(row for _, rows in cut for row in rows) == list(range(len(message)))
             for key, rows in cut:
-                assert rows == sorted(rows)
+                assert list(rows) == sorted(rows)
                 assert {message.instances[message.instance_codes[row]] for row in rows} == {
                     key.value
                 }

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from driftline.join import Entry
     from driftline.model import InstanceKey, Micros, Role
     from driftline.monitor.head import RowBooks
+    from driftline.monitor.one_row import OneRow
     from driftline.monitor.row_table import RowTable
     from driftline.monitor.state import StoredInstance
     from driftline.monitor.trouble import Cause
@@ -49,6 +50,8 @@ class Instance:
         self._declaration_stored = False
         self.pending_rows = 0
         """Rows applied since the last checkpoint."""
+        self._booked = 0
+        """Rows that came into its books, of a former life of a topic too."""
         self._rows_in_flight = 0
         self._rows_stored = 0
 
@@ -130,12 +133,12 @@ class Instance:
     @property
     def new_rows(self) -> int:
         """Those of them that no checkpoint holds."""
-        return max(self.rows - self._rows_in_flight, 0)
+        return self._booked - self._rows_in_flight
 
     @property
     def unstored_rows(self) -> int:
         """Those of them that no checkpoint holds that is known to be stored."""
-        return max(self.rows - self._rows_stored, 0)
+        return self._booked - self._rows_stored
 
     @property
     def resident(self) -> bool:
@@ -155,6 +158,7 @@ class Instance:
         rows = self._new_rows(rows)
         if not len(rows):
             return Effects()
+        self._booked += len(rows)
         effects = Effects()
         self._teller.tell_silences(self._parts.silences.on_rows(rows), rows.seen_at, effects)
         taken = take_rows(self._parts, rows, found)
@@ -180,24 +184,33 @@ class Instance:
         if (
             self._parts.by_columns
             or offset < books.next_offset
-            or not self._parts.silences.go_on(table.role, at)
+            or not self._parts.silences.go_on(table.role, table.place(row))
         ):
             return self.on_rows(table.take([row]), found)
         self.pending_rows += 1
+        self._booked += 1
         books.next_offset = offset + 1
-        self._parts.silences.on_row(table.role, table.place(row))
         one = take_row(self._parts, table, row, books, found)
-
-        def publish(change: AlertChange, decided_at: int) -> Outgoing:
-            labels = self._teller.labels_at(decided_at, one.fresh_rows, one.outcomes)
-            return self._teller.publish(change, table.message.seen_at, labels)
-
-        effects = self._parts.watchers.observe_one(one, lambda: table.take([row]), publish)
+        effects = self._watch_one(one, table, row)
         self._parts.trouble.on_values(one.values, at)
         if self._teller.knows_causes:
             effects = effects or Effects()
             self._teller.tell_causes(at, table.message.seen_at, effects)
         return effects
+
+    def _watch_one(self, one: OneRow, table: RowTable, row: int) -> Effects | None:
+        """Give a row's values to all that watches them; only what is rare needs columns."""
+        watchers, hits = self._parts.watchers, None
+        if watchers.quiet(one):
+            hits = watchers.hear_one(one)
+            if not hits:
+                return None
+
+        def publish(change: AlertChange, decided_at: int) -> Outgoing:
+            labels = self._teller.labels_at(decided_at, one.fresh_rows, one.outcomes)
+            return self._teller.publish(change, table.message.seen_at, labels)
+
+        return watchers.judge_one(one, hits, table.take([row]), publish)
 
     def _mark(self, rows: Rows) -> None:
         if self._parts.wants_retraining:
@@ -316,7 +329,7 @@ class Instance:
         )
         self._parts.windows.clear_changes()
         self.pending_rows = 0
-        self._rows_in_flight = self.rows
+        self._rows_in_flight = self._booked
         self._stored_offset = to_offset
         return checkpoint
 
@@ -368,7 +381,7 @@ class Instance:
         self._declaration_stored = True
         open_windows = self._parts.restore(stored.fields)
         self._stored_offset = stored.offset
-        self._rows_stored = self._rows_in_flight = self.rows
+        self._rows_stored = self._rows_in_flight = self._booked = self.rows
         return open_windows
 
     def load_windows(self, blobs: Mapping[str, bytes]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from driftline.eventlog.messages import Message
+    from driftline.join import Entry
     from driftline.model import Micros
     from driftline.monitor.books import Books
     from driftline.monitor.partition_state import StreamState
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 LEAST_KEPT: Final = 100
 """Entries that an instance may always keep in memory."""
+_NOTHING_FOUND: Final[Mapping[str, Entry]] = MappingProxyType({})
 FEW_ROWS: Final = 8
 """So many rows of an instance are quicker taken one by one than by columns."""
 
@@ -119,17 +122,29 @@ class PartitionMonitor:
         """The ids to be looked up in the store before these messages are applied."""
         wanted: dict[InstanceKey, list[str]] = {}
         for message in messages:
-            if not isinstance(message, Rows) or message.stream not in self._streams:
+            if not isinstance(message, Rows) or not (lean := self._lean(message)):
                 continue
-            instances = self._streams[message.stream].instances
-            for key, rows in rows_by_instance(message):
-                instance = instances.get(key)
-                if instance is None or instance.resident:
-                    continue
-                ids = instance.unknown_ids([message.ids[row] for row in rows])
+            asked: dict[int, list[str]] = {code: [] for code in lean}
+            for id_, code in zip(message.ids, message.instance_codes.tolist(), strict=True):
+                if code in lean:
+                    asked[code].append(id_)
+            for code, instance in lean.items():
+                ids = instance.unknown_ids(asked[code])
                 if ids:
-                    wanted.setdefault(key, []).extend(ids)
+                    wanted.setdefault(instance.key, []).extend(ids)
         return wanted
+
+    def _lean(self, message: Rows) -> dict[int, Instance]:
+        """The instances of a message that have entries in the store alone, by their codes."""
+        monitor = self._streams.get(message.stream)
+        if monitor is None:
+            return {}
+        found = {}
+        for code, value in enumerate(message.instances):
+            instance = monitor.instances.get(InstanceKey(message.stream, value))
+            if instance is not None and not instance.resident:
+                found[code] = instance
+        return found
 
     # -- what comes in --
 
@@ -180,11 +195,10 @@ class PartitionMonitor:
                 instance = monitor.instances.get(key) or self._admit(monitor, key)
                 if instance is None:
                     monitor.refused += table.count_from(rows, since)
-                elif not is_past(instance, offset):
-                    self._apply_rows(instance, table, rows, found.get(key, {}), effects)
-                    self.pending_rows += len(rows)
-                    self.changed.add(key)
-                    monitor.note_deadline(instance)
+                elif not is_past(instance, offset) and self._apply_rows(
+                    instance, table, rows, found.get(key), effects
+                ):
+                    monitor.touch(key)
             if key in self.suspended:
                 monitor.suspended_rows += table.count_from(rows, since)
         return effects
@@ -194,24 +208,22 @@ class PartitionMonitor:
         instance: Instance,
         table: RowTable,
         rows: Sequence[int],
-        found: Mapping[str, bytes],
+        found: Mapping[str, bytes] | None,
         effects: Effects,
-    ) -> None:
+    ) -> bool:
+        """Apply rows of a message to their instance; False, and it is suspended: it failed."""
         lost = instance.new_rows
         try:
-            entries = {id_: decode_entry(blob) for id_, blob in found.items()}
-            if len(rows) > FEW_ROWS:
-                effects.add(instance.on_rows(table.take(rows), entries))
-                return
-            ours = Effects()
-            for row in rows:
-                came = instance.on_row(table, row, entries)
-                if came is not None:
-                    ours.add(came)
-            effects.add(ours)
+            came = _apply(instance, table, rows, found)
         except DriftlineError as error:
             # Trouble of one instance stays there: its stored state is left as it was.
             self._drop(instance.key, str(error), lost)
+            return False
+        if came is not None:
+            effects.add(came)
+        self.pending_rows += len(rows)
+        self.changed.add(instance.key)
+        return True
 
     def _admit(self, monitor: StreamMonitor, key: InstanceKey) -> Instance | None:
         if len(monitor.instances) >= monitor.stream.spec.max_instances:
@@ -254,7 +266,7 @@ class PartitionMonitor:
             if successor is not None:
                 successor.restore(former.state())
                 successor.instances = former.instances
-                successor.note_deadlines()
+                successor.touch_all()
         self.needs_reload = bool(self._streams.keys() - before.keys())
         self._departed += [
             instance
@@ -274,7 +286,7 @@ class PartitionMonitor:
         if is_past(instance, offset):
             return Effects()
         effects = instance.on_command(command)
-        monitor.note_deadline(instance)
+        monitor.touch(key)
         return effects
 
     def _on_forget(self, offset: int, command: Command) -> None:
@@ -434,7 +446,25 @@ class PartitionMonitor:
         instance.load_windows(blobs)
         if instance.stream != monitor.stream and not is_past(instance, self.offset):
             instance.redeclare(monitor.stream, self._declared_at)
-        monitor.note_deadline(instance)
+        monitor.touch(key)
+
+
+def _apply(
+    instance: Instance, table: RowTable, rows: Sequence[int], found: Mapping[str, bytes] | None
+) -> Effects | None:
+    """What rows of a message come to, by columns or one by one; None: to no effects."""
+    entries = _NOTHING_FOUND
+    if found:
+        entries = {id_: decode_entry(blob) for id_, blob in found.items()}
+    if len(rows) > FEW_ROWS:
+        return instance.on_rows(table.take(rows), entries)
+    effects = None
+    for row in rows:
+        came = instance.on_row(table, row, entries)
+        if came is not None:
+            effects = effects or Effects()
+            effects.add(came)
+    return effects
 
 
 def names(command: Command, key: InstanceKey) -> bool:

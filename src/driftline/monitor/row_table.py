@@ -116,15 +116,14 @@ class RowTable:
         return column is None or column[row] != column[row]
 
 
-def rows_by_instance(message: Rows) -> Iterator[tuple[InstanceKey, list[int]]]:
+def rows_by_instance(message: Rows) -> Iterator[tuple[InstanceKey, Sequence[int]]]:
     """Which rows are of which instance, in the order in which the instances are named."""
-    order = np.argsort(message.instance_codes, kind="stable")
-    codes = message.instance_codes[order]
-    edges = (np.flatnonzero(codes[1:] != codes[:-1]) + 1).tolist()
-    rows: list[int] = order.tolist()
-    begin = 0
-    for end in (*edges, len(rows)):
-        if end > begin:
-            value = message.instances[int(codes[begin])]
-            yield InstanceKey(message.stream, value), rows[begin:end]
-        begin = end
+    names = message.instances
+    if len(names) == 1 and len(message):
+        yield InstanceKey(message.stream, names[0]), range(len(message))
+        return
+    found: dict[int, list[int]] = {}
+    for row, code in enumerate(message.instance_codes.tolist()):
+        found.setdefault(code, []).append(row)
+    for code in sorted(found):
+        yield InstanceKey(message.stream, names[code]), found[code]

@@ -177,21 +177,22 @@ class RoleSilence:
         self._find_gaps(rows)
         return changes
 
-    def goes_on(self, at: Micros) -> bool:
-        """Whether a row of this time would only show that the source is not silent."""
-        state = self._state
-        return (
-            state.alert is None
-            and not state.gaps
-            and (state.newest is None or at - state.newest.at <= self._least)
-        )
+    def go_on(self, row: Place) -> bool:
+        """Take in a row that only shows that the source is not silent: what `on_rows` does, if so.
 
-    def on_row(self, row: Place) -> None:
-        """Take in a row with which the source `goes_on`: what `on_rows` does, without columns."""
+        False, and nothing is taken in: there is more to it.
+        """
+        state = self._state
+        newest = state.newest
+        if state.alert is not None or state.gaps:
+            return False
+        if newest is not None and row.at - newest.at > self._least:
+            return False
         if self._usual is not None:
             self._usual.add_one(row.at)
-        if self._state.newest is None or row.at > self._state.newest.at:
-            self._state.newest, self._state.due = row, None
+        if newest is None or row.at > newest.at:
+            state.newest, state.due = row, None
+        return True
 
     def _go_on(self, rows: Rows, row: int) -> None:
         newest = self._state.newest

@@ -56,18 +56,18 @@ class Silences:
                 silence.begin(rows)
         return changes
 
-    def go_on(self, role: Role, at: Micros) -> bool:
-        """Whether a row of this role and time would only show that nobody is silent."""
-        silence = self._roles.get(role)
-        return silence is None or silence.goes_on(at)
+    def go_on(self, role: Role, row: Place) -> bool:
+        """Take in a row that only shows that nobody is silent: what `on_rows` does, if so.
 
-    def on_row(self, role: Role, row: Place) -> None:
-        """Take in a row with which the sources `go_on`: what `on_rows` does, without columns."""
-        for other, silence in self._roles.items():
-            if other is role:
-                silence.on_row(row)
-            else:
-                silence.begin_at(row)
+        False, and nothing is taken in: there is more to it.
+        """
+        ours = self._roles.get(role)
+        if ours is not None and not ours.go_on(row):
+            return False
+        for other in self._roles.values():
+            if other is not ours:
+                other.begin_at(row)
+        return True
 
     def on_time(self, now: Micros, ended: Mapping[Role, Micros]) -> list[SilenceChange]:
         """Every row up to `now` has come; the alerts that follow.

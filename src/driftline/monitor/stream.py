@@ -39,6 +39,8 @@ class StreamMonitor:
         self.passed: dict[str, tuple[str, int]] = {}
         self.instances: dict[InstanceKey, Instance] = {}
         self._deadlines = Deadlines()
+        self._touched: dict[InstanceKey, None] = {}
+        """Instances that may have something to do at an earlier time than is noted, in order."""
 
     def state(self) -> StreamState:
         """All but the instances, as it is stored."""
@@ -95,23 +97,30 @@ class StreamMonitor:
         """The watermark rose: tell those instances that have something to do by now."""
         effects = Effects()
         watermark = self.clock.watermark
+        self._note_touched()
         for key in self._deadlines.due(watermark):
             instance = self.instances.get(key)
             if instance is None:
                 continue
             if instance.deadline <= watermark and not is_past(instance, offset):
                 effects.add(instance.on_time(watermark, seen_at, self._ended))
-            self.note_deadline(instance)
+            self._deadlines.note(key, instance.deadline)
         return effects
 
-    def note_deadlines(self) -> None:
-        """Note when each instance has something to do."""
-        for instance in self.instances.values():
-            self.note_deadline(instance)
+    def touch(self, key: InstanceKey) -> None:
+        """Something changed in an instance; it is asked for its deadline when time goes on."""
+        self._touched[key] = None
 
-    def note_deadline(self, instance: Instance) -> None:
-        """An instance may have something to do at an earlier time than was known."""
-        self._deadlines.note(instance.key, instance.deadline)
+    def touch_all(self) -> None:
+        """Something changed in all instances."""
+        self._touched = dict.fromkeys(self.instances)
+
+    def _note_touched(self) -> None:
+        touched, self._touched = self._touched, {}
+        for key in touched:
+            instance = self.instances.get(key)
+            if instance is not None:
+                self._deadlines.note(key, instance.deadline)
 
 
 def is_past(instance: Instance, offset: int) -> bool:

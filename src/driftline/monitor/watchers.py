@@ -90,39 +90,55 @@ class Watchers:
         takeovers = self._versions.take(rows, outcomes)
         return self._judge(rows, outcomes, observed, takeovers, publish)
 
-    def observe_one(
-        self, row: OneRow, rows: Callable[[], Rows], publish: Publish
-    ) -> Effects | None:
-        """Give the values of one row to all detectors and tracks: what `observe` does.
+    def quiet(self, row: OneRow) -> bool:
+        """Whether a row teaches and does nothing else, unless a detector alarms at it."""
+        outcome, versions = row.outcome, self._versions
+        for signal in row.values:
+            if not self._watched[signal].track.quiet:
+                return False
+        return (not row.versioned or versions.carry(row.version, labelled=False)) and (
+            outcome is None or versions.carry(outcome.version, labelled=True)
+        )
 
-        `rows` makes a message of it, for where there is more to be done than to learn.
+    def hear_one(self, row: OneRow) -> Mapping[str, Sequence[Hit]]:
+        """Give the values of a `quiet` row to all detectors; what they say, by signal.
+
+        Where none says anything, the tracks have learned them too, and that was all: what `observe`
+        does, without columns. Else the rest is for `judge_one`.
         """
-        if not self._quiet(row):
-            return self.observe(rows(), row.outcomes, row.series(), publish)
-        hits = {
-            signal: watched.observe_one(row.values[signal].value)
-            for signal, watched in self._watched.items()
-            if signal in row.values
-        }
+        hits: dict[str, Sequence[Hit]] = {}
+        for signal, one in row.values.items():
+            said = self._watched[signal].observe_one(one.value)
+            if said:
+                hits[signal] = said
         if row.versioned:
             self._versions.take_one(row.at, labelled=False)
         if row.outcome is not None:
             self._versions.take_one(row.at, labelled=True)
-        if any(hits.values()):
-            observed = {signal: row.observed(signal, some) for signal, some in hits.items()}
-            return self._judge(rows(), row.outcomes, observed, {}, publish)
-        for signal, one in row.values.items():
-            self._watched[signal].track.learn(one.value, one.at, row.at)
-        return None
+        if not hits:
+            for signal, one in row.values.items():
+                self._watched[signal].track.learn(one.value, one.at, row.at)
+        return hits
 
-    def _quiet(self, row: OneRow) -> bool:
-        """Whether a row teaches and does nothing else, unless a detector alarms at it."""
-        outcome, versions = row.outcome, self._versions
-        return (
-            all(self._watched[signal].track.quiet for signal in row.values)
-            and (not row.versioned or versions.carry(row.version, labelled=False))
-            and (outcome is None or versions.carry(outcome.version, labelled=True))
-        )
+    def judge_one(
+        self,
+        row: OneRow,
+        hits: Mapping[str, Sequence[Hit]] | None,
+        rows: Rows,
+        publish: Publish,
+    ) -> Effects:
+        """Go on with the `hits` of a row; None: it was not quiet, and nobody has heard of it.
+
+        `rows` is a message of the row alone.
+        """
+        if hits is None:
+            return self.observe(rows, row.outcomes, row.series(), publish)
+        observed = {
+            signal: row.observed(signal, hits.get(signal, ()))
+            for signal in self._watched
+            if signal in row.values
+        }
+        return self._judge(rows, row.outcomes, observed, {}, publish)
 
     def _judge(
         self,
