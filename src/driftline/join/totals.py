@@ -40,6 +40,11 @@ class JoinTotals(msgspec.Struct):
     late: int = 0
     """Predictions whose horizon was over when they came: new ones, or some that are sent again."""
 
+    @property
+    def duplicates(self) -> int:
+        """Predictions and labels that had come before."""
+        return self.duplicate_predictions + self.duplicate_labels
+
 
 class JoinState(msgspec.Struct, array_like=True):
     """What is stored of a join apart from its entries."""

@@ -101,7 +101,7 @@ class Instance:
         return {
             "joined": totals.joined,
             "early": totals.early,
-            "duplicate": totals.duplicate_predictions + totals.duplicate_labels,
+            "duplicate": totals.duplicates,
             "corrected": totals.corrected,
             "expired": totals.expired,
             "orphaned": totals.orphaned,

@@ -49,9 +49,10 @@ class Taken(NamedTuple):
 
 def take_rows(parts: Parts, rows: Rows, found: Found) -> Taken:
     """Join the rows of a message, and count them."""
-    before = _duplicates(parts)
+    totals = parts.join.totals
+    before = totals.duplicates
     taken = (_predictions if rows.role is Role.PREDICTIONS else _labels)(parts, rows, found)
-    _book(parts.head.books(rows.role, rows.source), len(rows), _duplicates(parts) - before)
+    _book(parts.head.books(rows.role, rows.source), len(rows), totals.duplicates - before)
     for signal, one in taken.series.items():
         if isinstance(one, Series):
             parts.windows.add(signal, one.values, one.times)
@@ -101,10 +102,11 @@ def _count_versions(parts: Parts, rows: Rows) -> None:
 def take_row(parts: Parts, table: RowTable, row: int, books: RowBooks, found: Found) -> OneRow:
     """Join one row of a message, and count it."""
     at, version = table.times[row], table.version(row)
-    before = _duplicates(parts)
+    totals = parts.join.totals
+    before = totals.duplicates
     take = _prediction if table.role is Role.PREDICTIONS else _label
     fresh, outcome = take(parts, table, row, found)
-    _book(books, 1, _duplicates(parts) - before)
+    _book(books, 1, totals.duplicates - before)
     if version is not None:
         parts.head.saw_version(version, 1, at, at)
     values: dict[str, Value] = {}
@@ -153,8 +155,3 @@ def _revise(parts: Parts, revision: Revision) -> None:
 def _book(books: RowBooks, rows: int, duplicates: int) -> None:
     books.applied += rows - duplicates
     books.duplicates += duplicates
-
-
-def _duplicates(parts: Parts) -> int:
-    totals = parts.join.totals
-    return totals.duplicate_predictions + totals.duplicate_labels

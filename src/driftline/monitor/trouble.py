@@ -198,7 +198,9 @@ class InstanceTrouble(msgspec.Struct, array_like=True):
 
     def any(self, silent: Silent | None) -> bool:
         """Whether anything is wrong; `silent` as of `cause`."""
-        return bool(self.stream) or silent is not None or self._missing() is not None
+        if self.stream or silent is not None:
+            return True
+        return bool(self.missing) and self._missing() is not None
 
     def cause(
         self, watch: Watch, silent: Silent | None, hold_back: Collection[str]
