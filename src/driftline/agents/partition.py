@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -50,8 +51,11 @@ of the log to be read again."""
 LONGEST_PAUSE: Final = 30.0
 ENCODED_AT_ONCE: Final = 50
 """Instances encoded before the loop is given back: some milliseconds."""
-MANY_INSTANCES: Final = 100
+MANY_INSTANCES: Final = 8
 """Where more than so many changed, only those with something to tell are stored at once for it."""
+TURN_SECONDS: Final = 0.005
+"""So long messages are applied before the loop is given back: readers need it too, and consumers
+must be able to say that they live."""
 MAX_BYTES_PER_SECOND: Final = 20_000_000
 """Where checkpoints would write more than this, they come less often."""
 KEEP_ENTRIES: Final = 200_000
@@ -88,6 +92,8 @@ class PartitionWork:
         self._trimmed = False
         self._given_up = False
         self._applying = asyncio.Lock()
+        self._turn_began = 0.0
+        """When the loop was given back last."""
 
     async def on_batch(self, batch: SourceBatch) -> None:
         """Apply a batch of the log; it is acknowledged when a checkpoint covers it.
@@ -154,8 +160,9 @@ class PartitionWork:
             if self.monitor.needs_reload:
                 await self._reload()
                 return count
-            # The loop is given back: consumers must be able to say that they live.
-            await asyncio.sleep(0)
+            if perf_counter() - self._turn_began >= TURN_SECONDS:
+                await asyncio.sleep(0)
+                self._turn_began = perf_counter()
         return len(messages)
 
     def _say_suspended(self, offset: int, known: Collection[InstanceKey]) -> None:
