@@ -122,29 +122,10 @@ class PartitionMonitor:
         """The ids to be looked up in the store before these messages are applied."""
         wanted: dict[InstanceKey, list[str]] = {}
         for message in messages:
-            if not isinstance(message, Rows) or not (lean := self._lean(message)):
-                continue
-            asked: dict[int, list[str]] = {code: [] for code in lean}
-            for id_, code in zip(message.ids, message.instance_codes.tolist(), strict=True):
-                if code in lean:
-                    asked[code].append(id_)
-            for code, instance in lean.items():
-                ids = instance.unknown_ids(asked[code])
-                if ids:
-                    wanted.setdefault(instance.key, []).extend(ids)
+            if isinstance(message, Rows) and message.stream in self._streams:
+                for key, ids in self._streams[message.stream].unknown_ids(message):
+                    wanted.setdefault(key, []).extend(ids)
         return wanted
-
-    def _lean(self, message: Rows) -> dict[int, Instance]:
-        """The instances of a message that have entries in the store alone, by their codes."""
-        monitor = self._streams.get(message.stream)
-        if monitor is None:
-            return {}
-        found = {}
-        for code, value in enumerate(message.instances):
-            instance = monitor.instances.get(InstanceKey(message.stream, value))
-            if instance is not None and not instance.resident:
-                found[code] = instance
-        return found
 
     # -- what comes in --
 

@@ -13,6 +13,8 @@ from driftline.monitor.partition_state import StreamState
 from driftline.monitor.trouble import StreamTrouble
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from driftline.config.deployment import Stream
     from driftline.eventlog.messages import Passage, Progress, Rows
     from driftline.model import Micros
@@ -73,6 +75,29 @@ class StreamMonitor:
             following = max(since, int(rows.offsets[-1]) + 1)
             self.passed[name] = (rows.source.incarnation, following)
         return since
+
+    def unknown_ids(self, rows: Rows) -> Iterator[tuple[InstanceKey, list[str]]]:
+        """The ids of these rows that have to be looked up in the store, by instance."""
+        lean = self._lean(rows)
+        if not lean:
+            return
+        asked: dict[int, list[str]] = {code: [] for code in lean}
+        for id_, code in zip(rows.ids, rows.instance_codes.tolist(), strict=True):
+            if code in lean:
+                asked[code].append(id_)
+        for code, instance in lean.items():
+            ids = instance.unknown_ids(asked[code])
+            if ids:
+                yield instance.key, ids
+
+    def _lean(self, rows: Rows) -> dict[int, Instance]:
+        """The instances of these rows that have entries in the store alone, by their codes."""
+        found = {}
+        for code, value in enumerate(rows.instances):
+            instance = self.instances.get(InstanceKey(rows.stream, value))
+            if instance is not None and not instance.resident:
+                found[code] = instance
+        return found
 
     def on_progress(self, offset: int, progress: Progress, passage: Passage) -> Effects:
         """A reader has come so far: book it, let time go on, see what is wrong with the data."""
