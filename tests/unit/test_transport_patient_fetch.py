@@ -73,6 +73,10 @@ class Scene:
         fetches, *_others = self.actions()
         return {node: request._max_wait_ms for node, request in fetches}
 
+    def state(self, tp: Any) -> Any:
+        """What the fetcher knows of a partition."""
+        return self.subscription.subscription.assignment.state_value(tp)
+
     def actions(self) -> Any:
         """What the fetcher would do now."""
         return self.fetcher._get_actions_per_node(self.subscription.subscription.assignment)
@@ -129,6 +133,17 @@ async def test_a_fetch_that_brought_something_is_followed_by_a_rest() -> None:
         assert 0 < timeout <= 2 * REST_SECONDS
         one.fetcher.begun[1] -= 2 * REST_SECONDS
         assert set(one.waits) == {1, 2}
+
+
+async def test_where_a_fetch_did_not_bring_all_there_is_the_next_one_follows_at_once() -> None:
+    """A rest is for records that are not there yet."""
+    async with scene() as one:
+        assert set(one.waits) == {1, 2}
+        one.client.brought[1] = 2
+        one.state(B).lso = 1
+        assert set(one.waits) == {1, 2}
+        one.subscription.seek(B, 1)
+        assert set(one.waits) == {2}
 
 
 async def test_a_rest_is_never_long() -> None:

@@ -15,12 +15,14 @@ A fetch is answered as soon as there is one record. At 5,000 records a second in
 comes to 150 batches a second of 35 records, each of which costs some milliseconds however small it
 is: two thirds of a core, and as much of the broker's. So the next fetch begins no sooner after the
 last one than in proportion to how many partitions that brought records of. What comes after a
-pause is fetched at once all the same.
+pause is fetched at once all the same. Nor is there a rest while a partition holds more than the
+last fetch brought of it, as in a backlog: the embedded Kafka never brings more than one batch.
 
 Leant on: `Fetcher._get_actions_per_node` makes a broker's fetch of all partitions that it may be
 asked for, says for how long to wait for other events, and leaves out the partitions whose records
 nobody has taken yet; `_select_read_replica` says which broker that is. A seek changes what is to be
-fetched, and nothing else does while a fetch is in flight: so it has to come before `settle`.
+fetched, and nothing else does while a fetch is in flight: so it has to come before `settle`. The
+end of what can be read of a partition, as the last response told it, is its state's `lso`.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.structs import TopicPartition
 
 from driftline.transport.bounded_fetch import BoundedConsumer
 
@@ -88,7 +91,10 @@ class PatientFetcher(Fetcher):  # type: ignore[misc]  # aiokafka ships no types
 
     def _get_actions_per_node(self, assignment: Any) -> Any:
         fetches, resets, timeout, *others = super()._get_actions_per_node(assignment)
-        rests = {node: self._rest(node) for node, _ in fetches}
+        rests = {
+            node: 0 if _more_is_there(assignment, request) else self._rest(node)
+            for node, request in fetches
+        }
         due = [(node, request) for node, request in fetches if rests[node] <= 0]
         for node, request in due:
             self.begun[node] = time.monotonic()
@@ -107,6 +113,16 @@ class PatientFetcher(Fetcher):  # type: ignore[misc]  # aiokafka ships no types
         may_be_asked = {node, None, -1}
         asked = sum(len(partitions) for _topic, partitions in request.topics)
         return asked == sum(self._select_read_replica(tp) in may_be_asked for tp in assignment.tps)
+
+
+def _more_is_there(assignment: Any, request: Any) -> bool:
+    """Whether the last fetch did not bring all that one of these partitions holds."""
+    for topic, partitions in request.topics:
+        for partition, position, _ in partitions:
+            end = assignment.state_value(TopicPartition(topic, partition)).lso
+            if end is not None and position < end:
+                return True
+    return False
 
 
 class PatientConsumer(BoundedConsumer):
