@@ -78,4 +78,4 @@ class Books(msgspec.Struct):
 
 def _from(offsets: Ints, since: int) -> int:
     """How many of these ascending offsets are not below `since`."""
-    return len(offsets) - int(np.searchsorted(offsets, since))
+    return len(offsets) - int(np.searchsorted(offsets, since)) if len(offsets) else 0
