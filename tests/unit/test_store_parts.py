@@ -43,8 +43,8 @@ def test_strings_of_every_length_are_packed(length: int) -> None:
 
 names = st.one_of(
     st.lists(st.text(max_size=40), min_size=1, max_size=40),
-    st.lists(st.text("ab\0Ω", min_size=2, max_size=2), min_size=13, max_size=30),
-    st.lists(st.from_regex(r"[0-9a-f]{36}", fullmatch=True), min_size=13, max_size=30),
+    st.lists(st.text("ab\0Ω", min_size=2, max_size=2), min_size=25, max_size=40),
+    st.lists(st.from_regex(r"[0-9a-f]{36}", fullmatch=True), min_size=25, max_size=40),
 )
 
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FIXED: Final = 32
-_COMMON: Final = 512
+_COMMON: Final = 2_048
 _TWO_BYTES: Final = 1 << 16
 _HEADS: Final[list[bytes]] = []
-"""Most strings are short, and there are many of them."""
-_FEW: Final = 12
+"""Most strings are short, and there are many of them: ids, and most parts of a state."""
+_FEW: Final = 24
 """So few pairs are packed sooner than numpy begins."""
 
 pack_texts: Final = msgspec.msgpack.Encoder().encode
@@ -33,7 +33,10 @@ def pack_strings(strings: Sequence[str | bytes]) -> bytes:
 
 def join_strings(strings: Sequence[str | bytes]) -> bytes:
     """Strings to be put into an array; text as UTF-8."""
-    return b"".join(_with_heads([one.encode() if isinstance(one, str) else one for one in strings]))
+    raw = [one.encode() if isinstance(one, str) else one for one in strings]
+    if len(raw) == 1:
+        return _head(len(raw[0])) + raw[0]
+    return b"".join(_with_heads(raw))
 
 
 def pack_array(packed: Sequence[bytes]) -> bytes:
@@ -60,7 +63,9 @@ def _pack_few(names: Sequence[str], values: Sequence[bytes]) -> bytes:
     pieces: list[bytes] = []
     for name, value in zip(names, values, strict=True):
         text = name.encode()
-        pieces += (_head(len(text)), text, _head(len(value)), value)
+        size = len(value)
+        head = _HEADS[size] if size < _COMMON else _head(size)
+        pieces += (_head(len(text)), text, head, value)
     return b"".join(pieces)
 
 

@@ -9,8 +9,8 @@ So nobody ever goes on from a half-written state.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -20,7 +20,6 @@ from driftline.store.packing import (
     join_strings,
     pack_array,
     pack_pairs,
-    pack_strings,
     pack_texts,
 )
 
@@ -30,7 +29,8 @@ if TYPE_CHECKING:
     from driftline.model import InstanceKey
     from driftline.monitor.state import InstanceCheckpoint
 
-_KINDS_ALWAYS: Final = {"state": "hash", "journal": "hash"}
+_ALWAYS_CHECKED: Final = ("state", "journal")
+"""Hashes that every script reads."""
 _KIND_OF: Final = {"HDEL": "hash", "HSET": "hash", "SADD": "set", "RPUSH": "list"}
 
 PART_BYTES: Final = 1_000_000
@@ -43,21 +43,15 @@ PACKED_IDS: Final = 500
 """Ids in one element of a group's list."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One command, all but packed."""
+class Command(NamedTuple):
+    """One command. A tuple, as each checkpoint of thousands of instances makes a handful."""
 
-    name: str
-    suffix: str
-    """The last part of the key."""
-    count: int
-    arguments: bytes
-    """So many, packed."""
-
-    def pack(self) -> bytes:
-        """As the scripts take it."""
-        head = array_head(2 + self.count) + join_strings((self.name, self.suffix))
-        return head + self.arguments
+    key: bytes
+    """Packed: its key's last part, and the type that this key must have."""
+    packed: bytes
+    """As the scripts take it."""
+    weight: int
+    """What it counts for in a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +75,12 @@ class Plan:
 def build_plan(step: InstanceCheckpoint) -> Plan:
     """The plan of a checkpoint."""
     commands = list(_commands(step))
-    kinds = _KINDS_ALWAYS | {one.suffix: _KIND_OF[one.name] for one in commands}
+    always = [_typed_key("HSET", suffix) for suffix in _ALWAYS_CHECKED]
+    keys = dict.fromkeys([*always, *(one.key for one in commands)])
     return Plan(
         instance=step.instance,
         span=("" if step.from_offset is None else str(step.from_offset), str(step.to_offset)),
-        kinds=pack_strings(list(chain.from_iterable(kinds.items()))),
+        kinds=array_head(2 * len(keys)) + b"".join(keys),
         parts=tuple(_parts(commands)) or (pack_array(()),),
     )
 
@@ -134,8 +129,10 @@ def _commands(step: InstanceCheckpoint) -> Iterator[Command]:
     yield from _set("outbox", events)
 
 
-def _set(suffix: str, pairs: Mapping[str, bytes]) -> Iterator[Command]:
+def _set(suffix: str, pairs: Mapping[str, bytes]) -> Sequence[Command]:
     """Set these fields of a hash."""
+    if not pairs:
+        return ()
     names, values = list(pairs), list(pairs.values())
 
     def pack(start: int, stop: int) -> bytes:
@@ -144,8 +141,10 @@ def _set(suffix: str, pairs: Mapping[str, bytes]) -> Iterator[Command]:
     return _cut("HSET", suffix, len(names), pack, width=2)
 
 
-def _each(name: str, suffix: str, arguments: Sequence[str | bytes]) -> Iterator[Command]:
+def _each(name: str, suffix: str, arguments: Sequence[str | bytes]) -> Sequence[Command]:
     """A command that takes any number of arguments."""
+    if not arguments:
+        return ()
 
     def pack(start: int, stop: int) -> bytes:
         return join_strings(arguments[start:stop])
@@ -155,13 +154,16 @@ def _each(name: str, suffix: str, arguments: Sequence[str | bytes]) -> Iterator[
 
 def _cut(
     name: str, suffix: str, count: int, pack: Callable[[int, int], bytes], *, width: int = 1
-) -> Iterator[Command]:
+) -> Sequence[Command]:
     """One command, or several where it would grow too long; `pack` gives arguments from, to.
 
     Each of the `count` things that it packs makes `width` arguments.
     """
     most = ARGUMENTS // width
-    pending = [(start, min(start + most, count)) for start in range(0, count, most)][::-1]
+    commands: list[Command] = []
+    pending = [(0, count)]
+    if count > most:
+        pending = [(start, min(start + most, count)) for start in range(0, count, most)][::-1]
     while pending:
         start, stop = pending.pop()
         packed = pack(start, stop)
@@ -169,16 +171,36 @@ def _cut(
             middle = (start + stop) // 2
             pending += [(middle, stop), (start, middle)]
         else:
-            yield Command(name, suffix, width * (stop - start), packed)
+            commands.append(_command(name, suffix, width * (stop - start), packed))
+    return commands
+
+
+def _command(name: str, suffix: str, count: int, arguments: bytes) -> Command:
+    """A command with so many arguments, which are packed."""
+    packed = _command_head(name, suffix, count) + arguments
+    return Command(_typed_key(name, suffix), packed, len(packed) + _ARGUMENT_WEIGHT * (2 + count))
+
+
+# Both are the same for most checkpoints of all instances.
+
+
+@lru_cache(maxsize=1_000)
+def _command_head(name: str, suffix: str, count: int) -> bytes:
+    """What stands before a command's arguments."""
+    return array_head(2 + count) + join_strings((name, suffix))
+
+
+@lru_cache(maxsize=1_000)
+def _typed_key(name: str, suffix: str) -> bytes:
+    """See `Command.key`."""
+    return join_strings((suffix, _KIND_OF[name]))
 
 
 def _parts(commands: Iterable[Command]) -> Iterator[bytes]:
     """Commands packed together up to the limit."""
     pending: list[bytes] = []
     size = 0
-    for command in commands:
-        packed = command.pack()
-        weight = len(packed) + _ARGUMENT_WEIGHT * (2 + command.count)
+    for _, packed, weight in commands:
         if pending and size + weight > PART_BYTES:
             yield pack_array(pending)
             pending, size = [], 0
