@@ -12,9 +12,14 @@ from driftline.errors import StateError
 from driftline.windows.sketch import SPAN, Side, Sketch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from driftline.eventlog.messages import Ints
 
 VERSION: Final = 1
+
+_FEW: Final = 64
+"""So few buckets are looked at one by one: numpy takes longer to begin."""
 
 # Buckets of finite floats lie between those of 5e-324 and of 1.8e308.
 _LOWEST: Final = -1075 * 35
@@ -91,15 +96,24 @@ def unpack(stored: Buckets) -> Sketch:
 
 
 def _pack(side: Side) -> list[int]:
-    if len(side.counts) <= 1:
-        # Nothing, or zeros and ones: what most windows of most instances hold.
-        return [side.low, int(side.counts[0])] if side.counts.any() else []
+    if len(side.counts) <= _FEW:
+        return _pack_few(side.low, side.counts.tolist())
     buckets, counts = side.sparse()
     if not len(buckets):
         return []
     pairs: Ints = np.empty(2 * len(buckets), np.int64)
     pairs[0], pairs[2::2], pairs[1::2] = buckets[0], np.diff(buckets), counts
     numbers: list[int] = pairs.tolist()
+    return numbers
+
+
+def _pack_few(low: int, counts: Sequence[int]) -> list[int]:
+    numbers: list[int] = []
+    before = 0
+    for bucket, count in enumerate(counts, low):
+        if count:
+            numbers += (bucket - before, count)
+            before = bucket
     return numbers
 
 
