@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+from functools import lru_cache
 from itertools import compress, count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -142,16 +143,21 @@ def _unpack(blob: bytes) -> AdwinState:
     """River's own state as numbers."""
     head = _HEAD.unpack_from(blob)
     total, variance, rows = head[5], head[6], head[13]
-    offset, found = _HEAD.size, []
-    for _ in range(rows):
-        _, used, length = _ROW.unpack_from(blob, offset)
-        offset += _ROW.size
-        totals = struct.unpack_from(f"<{used}d", blob, offset)
-        offset += 8 * length + 8  # the variances follow, behind their own length
-        variances = struct.unpack_from(f"<{used}d", blob, offset)
-        offset += 8 * length
-        found.append(Row(totals, variances))
+    length = head[2] + 1
+    numbers = _rows(rows, length).unpack_from(blob, _HEAD.size)
+    found = []
+    # max_buckets, buckets in use, length; the totals; the variances, behind their own length
+    for start in range(0, len(numbers), 2 * length + 4):
+        used, totals = numbers[start + 1], start + 3
+        variances = totals + length + 1
+        found.append(Row(numbers[totals : totals + used], numbers[variances : variances + used]))
     return AdwinState(total, variance, tuple(found))
+
+
+@lru_cache(maxsize=1_000)
+def _rows(count: int, length: int) -> struct.Struct:
+    """So many rows with arrays of this length, to be read at one go."""
+    return struct.Struct("<" + f"QQQ{length}dQ{length}d" * count)
 
 
 def _pack(state: AdwinState, counts: _Counts, spec: AdwinSpec) -> bytes:
