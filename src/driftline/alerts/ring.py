@@ -12,6 +12,7 @@ equal length (the indicators of one categorical feature), which share counts and
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -32,6 +33,7 @@ CAPACITY: Final = 256
 HALF: Final = CAPACITY // 2
 LIMIT: Final = 1e100
 """Larger magnitudes count as this one, so that no square overflows."""
+_LITTLE_ENDIAN: Final = sys.byteorder == "little"
 
 
 class RingState(msgspec.Struct, frozen=True, array_like=True):
@@ -190,12 +192,12 @@ class Ring:
 
     def snapshot(self) -> RingState:
         """All of the ring."""
-        blocks = self.blocks
+        size = self._size
         return RingState(
             mark=self.mark,
-            means=_pack(blocks.means),
-            squares=_pack(blocks.squares),
-            meta=_pack(blocks.meta),
+            means=_pack(self._means[:, :size]),
+            squares=_pack(self._squares[:, :size]),
+            meta=_pack(self._meta[:, :size]),
             rest=_pack(self._rest),
             rest_times=_pack(self._rest_times),
             last=_pack(self.last),
@@ -239,7 +241,7 @@ class Ring:
 
 
 def _pack(array: Floats | Ints) -> bytes:
-    return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    return array.tobytes() if _LITTLE_ENDIAN else array.byteswap().tobytes()
 
 
 def _unpack(blob: bytes, rows: int, kind: np.dtype[np.generic]) -> NDArray[np.generic]:
