@@ -111,14 +111,15 @@ class Groups:
         """The lowest number among the living groups."""
         return next(iter(self._groups), self._next_number)
 
-    def totals(self) -> tuple[int, int, int]:
-        """How many entries wait for a label, are early labels, and are joined."""
-        living = self._groups.values()
-        return (
-            sum(group.waiting for group in living),
-            sum(group.early for group in living),
-            sum(group.joined for group in living),
-        )
+    @property
+    def waiting(self) -> int:
+        """How many entries wait for a label."""
+        return sum([group.waiting for group in self._groups.values()])
+
+    @property
+    def early(self) -> int:
+        """How many entries are early labels."""
+        return sum([group.early for group in self._groups.values()])
 
     def expired_at(self, at: Micros, now: Micros) -> bool:
         """Whether an entry of this event time would belong to a group that has expired already."""

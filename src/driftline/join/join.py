@@ -57,12 +57,12 @@ class Join:
     @property
     def waiting(self) -> int:
         """Predictions that wait for their label now."""
-        return self._held.groups.totals()[0]
+        return self._held.groups.waiting
 
     @property
     def early(self) -> int:
         """Labels that wait for their prediction now."""
-        return self._held.groups.totals()[1]
+        return self._held.groups.early
 
     @property
     def deadline(self) -> Micros:
