@@ -14,7 +14,8 @@ import structlog
 from driftline.crashpoints import NotifyPoint, pass_point
 from driftline.model import SECOND, Micros
 from driftline.notify import outcomes
-from driftline.notify.deliveries import Entry, LeaseLostError, Outcome, Record
+from driftline.notify.deliveries import LeaseLostError, Outcome, Record
+from driftline.notify.ledger import Ledger, names
 from driftline.notify.notification import (
     DeliveryError,
     EventReceiver,
@@ -59,15 +60,13 @@ class ReceiverWork:
         keep_alive = None if alive is None else round(alive.total_seconds() * SECOND)
         self._name = name
         self._receiver = receiver
-        self._token = token
         self._around = around
         self._planner = Planner(Traits(receiver.takes_groups, keep_alive, per_hour))
         self._waits = Waits()
         self._backoff = Backoff(around.rng)
-        self._book: Book | None = None
+        self._ledger = Ledger(name, token, around)
         self._doubted: frozenset[str] = frozenset()
         """Alerts whose jobs and events did not fit together when they were read last."""
-        self._stirred = True
         self.revoked: str | None = None
         """Why nothing more is sent."""
         self.lost = False
@@ -77,7 +76,7 @@ class ReceiverWork:
 
     def stir(self) -> None:
         """There may be new jobs."""
-        self._stirred = True
+        self._ledger.stir()
 
     async def step(self) -> Micros | None:
         """Send all that is due; when there will be more, as far as is known.
@@ -101,14 +100,11 @@ class ReceiverWork:
 
     async def _read(self) -> Book:
         """The book, without what nobody is to hear of."""
-        book = self._book
-        if book is None or self._stirred:
-            self._stirred = False
-            book = self._book = await self._around.deliveries.load(self._name)
+        book = await self._ledger.read()
         pointless = [one for one in book.standings.values() if one.is_pointless]
         if pointless:
             record = outcomes.passed_over(book, pointless)
-            book = await self._record(book, record, pointless, Outcome.PASSED_OVER)
+            book = await self._ledger.record(book, record, pointless, Outcome.PASSED_OVER)
         self._waits.note(book.standings)
         return book
 
@@ -120,15 +116,16 @@ class ReceiverWork:
             await self._post(book, due)
             return
         events = await self._events(book, due)
-        loud = await self._without_muted(book, due, events) if events else ()
+        if not events:
+            return
+        book, loud = await self._without_muted(book, due, events)
         if not loud:
             return
         due = replace(due, alerts=tuple(loud))
-        book = self._book or book
         counts = due.purpose in (Purpose.NEWS, Purpose.REPEAT)
         if counts and self._planner.is_over_ceiling(book.state, self._now()):
             record = outcomes.held_back(book, due)
-            await self._record(book, record, due.alerts, Outcome.HELD_BACK, due=due)
+            await self._ledger.record(book, record, due.alerts, Outcome.HELD_BACK, due=due)
             return
         await self._send(book, due, [events[one.alert_id] for one in loud])
 
@@ -159,10 +156,11 @@ class ReceiverWork:
 
     async def _without_muted(
         self, book: Book, due: Due, events: Mapping[str, AlertEnvelope]
-    ) -> Sequence[Standing]:
+    ) -> tuple[Book, Sequence[Standing]]:
+        """Those of the alerts that no silence mutes, and the book, which knows of the others."""
         if due.purpose is Purpose.KEEP_ALIVE:
             # It tells nobody anything new. Left out, the receiver would say that the alert is over.
-            return due.alerts
+            return book, due.alerts
         loud: list[Standing] = []
         muted: list[Standing] = []
         for one in due.alerts:
@@ -177,8 +175,8 @@ class ReceiverWork:
             self._waits.not_before[one.alert_id] = min(silence.ends_at, now + LOOK_AGAIN)
         if muted:
             record = outcomes.passed_over(book, ())
-            await self._record(book, record, muted, Outcome.MUTED, due=due)
-        return loud
+            book = await self._ledger.record(book, record, muted, Outcome.MUTED, due=due)
+        return book, loud
 
     async def _send(self, book: Book, due: Due, events: Sequence[AlertEnvelope]) -> None:
         notification = Notification(
@@ -214,14 +212,14 @@ class ReceiverWork:
     ) -> None:
         try:
             if due.purpose is not Purpose.KEEP_ALIVE:
-                book = await self._write(book, outcomes.attempted(book, due, self._now()))
+                book = await self._ledger.write(book, outcomes.attempted(book, due, self._now()))
             pass_point(NotifyPoint.NOTIFICATION_LEASED)
             begun = perf_counter()
             answer = await self._try(sending)
         finally:
             # If it did not come to that.
             sending.close()
-        self._around.metrics.notification_seconds.labels(self._label).observe(
+        self._around.metrics.notification_seconds.labels(self._ledger.label).observe(
             perf_counter() - begun
         )
         if isinstance(answer, DeliveryError):
@@ -253,16 +251,18 @@ class ReceiverWork:
             receiver=self._name,
             notification=sent_id,
             purpose=due.purpose.value,
-            alerts=_names(due.alerts)[:MOST_LOGGED],
+            alerts=names(due.alerts)[:MOST_LOGGED],
             count=len(due.alerts),
         )
         record = outcomes.delivered(book, due, receipt, now)
-        await self._record(book, record, due.alerts, Outcome.DELIVERED, due=due, sent_id=sent_id)
+        await self._ledger.record(
+            book, record, due.alerts, Outcome.DELIVERED, due=due, sent_id=sent_id
+        )
         for one in due.alerts:
             if one.is_news:
                 self._waits.alone.discard(one.alert_id)
                 delay = max(now - one.wanted.at, 0) / SECOND
-                self._around.metrics.notification_delay.labels(self._label).observe(delay)
+                self._around.metrics.notification_delay.labels(self._ledger.label).observe(delay)
         await self._around.fate.on_delivered(self._name)
 
     async def _on_failure(self, book: Book, due: Due, sent_id: str, error: DeliveryError) -> None:
@@ -274,7 +274,7 @@ class ReceiverWork:
             failure=error.failure.value,
             reason=str(error),
         )
-        self._count(Outcome.FAILED)
+        self._ledger.count(Outcome.FAILED)
         if error.failure is Failure.REVOKED:
             self.revoked = str(error)
             await self._give_up(
@@ -291,7 +291,7 @@ class ReceiverWork:
             await self._try_later(book, due, sent_id, error)
 
     async def _on_refused(self, book: Book, due: Due, sent_id: str, error: DeliveryError) -> None:
-        book = await self._write(book, outcomes.returned(book, due))
+        book = await self._ledger.write(book, outcomes.returned(book, due))
         if len(due.alerts) > 1 and due.purpose is Purpose.NEWS:
             # It may be one of them that is refused: the others are not to share its fate.
             self._waits.alone |= {one.alert_id for one in due.alerts}
@@ -309,7 +309,7 @@ class ReceiverWork:
         now = self._now()
         if error.failure is Failure.LATER:
             until = now + pause_for(error.retry_after)
-            book = await self._write(book, outcomes.returned(book, due, until))
+            book = await self._ledger.write(book, outcomes.returned(book, due, until))
         else:
             self._waits.retry_at[due.group] = now + self._backoff.failed(due.group)
         alive = due.purpose is Purpose.KEEP_ALIVE
@@ -345,7 +345,7 @@ class ReceiverWork:
     ) -> None:
         # It has to be ours still. And it is told before it is kept: should we die in between, it
         # is given up once more; the other way round nobody would hear of it.
-        book = await self._write(book, Record(book.state))
+        book = await self._ledger.write(book, Record(book.state))
         await self._around.fate.on_given_up(self._name, outcome, reason)
         if len(alerts) == len(due.alerts):
             self._backoff.succeeded(due.group)
@@ -355,52 +355,14 @@ class ReceiverWork:
             receiver=self._name,
             outcome=outcome.value,
             purpose=due.purpose.value,
-            alerts=_names(alerts)[:MOST_LOGGED],
+            alerts=names(alerts)[:MOST_LOGGED],
             count=len(alerts),
             reason=reason,
         )
         record = outcomes.given_up(book, due.purpose, alerts, self._now())
-        await self._record(book, record, alerts, outcome, due=due, sent_id=sent_id, reason=reason)
-
-    # -- keeping
-
-    async def _record(
-        self,
-        book: Book,
-        record: Record,
-        alerts: Sequence[Standing],
-        outcome: Outcome,
-        *,
-        due: Due | None = None,
-        sent_id: str = "",
-        reason: str = "",
-    ) -> Book:
-        """Keep what became of something, with a line of the log, and count it."""
-        entry = Entry(
-            at=self._now(),
-            receiver=self._name,
-            notification=sent_id,
-            purpose="" if due is None else due.purpose.value,
-            outcome=outcome,
-            alerts=tuple(_names(alerts)),
-            reason=reason,
+        await self._ledger.record(
+            book, record, alerts, outcome, due=due, sent_id=sent_id, reason=reason
         )
-        self._count(outcome)
-        quiet = due is not None and due.purpose is Purpose.KEEP_ALIVE
-        return await self._write(book, record if quiet else replace(record, log=(entry,)))
-
-    async def _write(self, book: Book, record: Record) -> Book:
-        await self._around.deliveries.record(self._name, self._token, record)
-        self._book = book.after(record)
-        return self._book
-
-    def _count(self, outcome: Outcome) -> None:
-        self._around.metrics.notifications.labels(self._label, outcome.value).inc()
-
-    @property
-    def _label(self) -> str:
-        """The receiver as a metric's label: subscriptions are too many to have one each."""
-        return self._name.partition(":")[0]
 
 
 def _held_back(book: Book, due: Due) -> int:
@@ -413,10 +375,6 @@ def _held_back(book: Book, due: Due) -> int:
 def _is_newer(event: AlertEnvelope | None, one: Standing) -> bool:
     """Whether an event is of a revision that came after the job was read."""
     return event is not None and event.data.revision > one.wanted.revision
-
-
-def _names(alerts: Sequence[Standing]) -> list[str]:
-    return [f"{one.alert_id}.{one.wanted.revision}" for one in alerts]
 
 
 def _notification_id(receiver: str, due: Due) -> str:
