@@ -63,7 +63,7 @@ class Kit:
 
     async def fill(self, topic: str, count: int, *, partitions: int = 1) -> None:
         """So many records into each partition, numbered from 0."""
-        async with Producer(self.address, linger=timedelta(milliseconds=5)) as producer:
+        async with Producer(self.address, pause=timedelta(milliseconds=5)) as producer:
             await producer.send_all(
                 OutgoingMessage(topic, b"%d" % number, partition=partition)
                 for number in range(count)

@@ -61,9 +61,9 @@ CHECK_TOPICS: Final = timedelta(seconds=20)
 """How often the broker is asked whether the attached topics are still the same ones."""
 GARBAGE_STEP: Final = 2_000
 """Entries of expired groups that are collected at a time."""
-LINGER: Final = timedelta(milliseconds=5)
-"""So long after a request to a broker the next one waits, if need be: many small batches then make
-few requests, which cost more than what is in them. After a rest nothing waits."""
+SENDING_PAUSE: Final = timedelta(milliseconds=5)
+"""What is sent within it goes to the brokers together: readers of many partitions at a moderate
+rate have a small batch each at every moment."""
 YOUNG_OBJECTS: Final = 50_000
 """Objects made since the last search for cycles before there is another: some megabytes."""
 END_WITHIN: Final = timedelta(seconds=25)
@@ -233,7 +233,7 @@ class Worker:
             self._deployment.digest, started_at=self._started_at, take_over=self._take_over
         )
         producer = await stack.enter_async_context(
-            Producer(self.connections.kafka, client_id=self._id, linger=LINGER)
+            Producer(self.connections.kafka, client_id=self._id, pause=SENDING_PAUSE)
         )
         self._life = claim.record.life
         self._health_alerts = self._build_health_alerts(stack, producer)

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from driftline.errors import UnavailableError
+from driftline.transport.gate import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,6 +53,10 @@ class SendError(UnavailableError):
 class Producer:
     """Sends with acks=all, idempotently: what a retry inside the client repeats is in the log once.
 
+    What is sent within a `pause` of the last messages goes out with all else that comes in it: a
+    request costs broker and client more than what is in it. (Its own linger would delay each
+    message, after a rest too.)
+
     After a `SendError` the producer's order is not known any more: stop the process, or close and
     build another.
     """
@@ -61,7 +66,7 @@ class Producer:
         address: KafkaAddress,
         *,
         client_id: str = "driftline",
-        linger: timedelta = timedelta(0),
+        pause: timedelta = timedelta(0),
         request_timeout: timedelta = timedelta(seconds=40),
         max_request_bytes: int = 1 << 20,
         compression: str | None = None,
@@ -71,7 +76,6 @@ class Producer:
             "client_id": client_id,
             "acks": "all",
             "enable_idempotence": True,
-            "linger_ms": linger // timedelta(milliseconds=1),
             "request_timeout_ms": request_timeout // timedelta(milliseconds=1),
             "max_request_size": max_request_bytes,
             "max_batch_size": max(max_request_bytes // 4, 1 << 14),
@@ -79,6 +83,7 @@ class Producer:
             "value_serializer": _or_null,
         }
         self._client: AIOKafkaProducer | None = None
+        self._gate = Gate(pause)
 
     async def start(self) -> None:
         """Connect. Raises `UnavailableError` where no broker answers."""
@@ -114,6 +119,7 @@ class Producer:
         if client is None:
             msg = "the producer is not started"
             raise SendError(msg)
+        await self._gate.enter()
         sent: list[asyncio.Future[Any]] = []
         try:
             for number, message in enumerate(messages, 1):
