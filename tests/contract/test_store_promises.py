@@ -358,9 +358,9 @@ async def test_the_outbox_keeps_its_order_until_it_is_trimmed(store: Store) -> N
     state = await store.load_instance(CHURN)
     assert state is not None
     assert [event.id for event in state.outbox] == names
-    await store.trim_outbox(CHURN, [*names[:5], names[20], "unknown"])
-    await store.trim_outbox(HOSTILE, ["unknown"])
-    await store.trim_outbox(CHURN, [])
+    await store.trim_outboxes({CHURN: [*names[:5], names[20], "unknown"], HOSTILE: ["unknown"]})
+    await store.trim_outboxes({CHURN: []})
+    await store.trim_outboxes({})
     state = await store.load_instance(CHURN)
     assert state is not None
     assert [event.id for event in state.outbox] == names[5:20] + names[21:]
@@ -547,7 +547,7 @@ async def test_both_stores_do_the_same(redis_url: str) -> None:
             assert await collect_all(redis) == await collect_all(memory)
         for both in (redis, memory):
             if to % 17 == 0:
-                await both.trim_outbox(one.instance, [f"n{n}.{to}" for n in range(5)])
+                await both.trim_outboxes({one.instance: [f"n{n}.{to}" for n in range(5)]})
             if to % 97 == 0:
                 await both.forget(one.instance)
         if to % 10 == 0:

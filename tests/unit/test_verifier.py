@@ -43,8 +43,8 @@ LOG = labels_first()
 async def store() -> MemoryStore:
     """What a run leaves that stored often, crashed, published, and cleared what had expired."""
     run = await run_stored(DEPLOYMENT, LOG, checkpoints=each(len(LOG), 3), crashes=[8, 29])
-    for key in await run.store.list_instances():
-        await run.store.trim_outbox(key, list(run.events))
+    keys = await run.store.list_instances()
+    await run.store.trim_outboxes({key: list(run.events) for key in keys})
     return run.store
 
 

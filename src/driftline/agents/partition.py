@@ -350,8 +350,9 @@ class PartitionWork:
                 for event in events
             )
         pass_point(CrashPoint.ALERTS_PUBLISHED)
-        for instance, events in outbox.items():
-            await self._store.trim_outbox(instance, [event.id for event in events])
+        await self._store.trim_outboxes(
+            {instance: [event.id for event in events] for instance, events in outbox.items()}
+        )
 
 
 def _say_unheard(offset: int, effects: Effects) -> None:

@@ -12,7 +12,7 @@ from driftline.store.client import call
 from driftline.store.protocol import InstanceStateError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from driftline.store.client import Client, RedisCommand
     from driftline.store.keys import Keys
@@ -60,11 +60,17 @@ class Housekeeping:
                 await self._unregister(key)
         return forgotten
 
-    async def trim_outbox(self, key: InstanceKey, ids: Sequence[str]) -> None:
-        """Remove events from the outbox."""
-        for start in range(0, len(ids), TRIMMED_AT_ONCE):
-            some = ids[start : start + TRIMMED_AT_ONCE]
-            (answer,) = await self._client.run([("HDEL", self._keys.of(key, "outbox"), *some)])
+    async def trim_outboxes(self, published: Mapping[InstanceKey, Sequence[str]]) -> None:
+        """Remove events from the outboxes, in one round trip."""
+        parts = [
+            (key, ids[start : start + TRIMMED_AT_ONCE])
+            for key, ids in published.items()
+            for start in range(0, len(ids), TRIMMED_AT_ONCE)
+        ]
+        answers = await self._client.run(
+            [("HDEL", self._keys.of(key, "outbox"), *ids) for key, ids in parts]
+        )
+        for (key, _), answer in zip(parts, answers, strict=True):
             if isinstance(answer, Exception):
                 raise InstanceStateError(key, str(answer)) from answer
 

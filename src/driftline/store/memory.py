@@ -145,10 +145,11 @@ class MemoryStore:
             check_step(step.from_offset, step.to_offset)
         return [self._write(step) for step in checkpoints]
 
-    async def trim_outbox(self, key: InstanceKey, ids: Sequence[str]) -> None:
+    async def trim_outboxes(self, published: Mapping[InstanceKey, Sequence[str]]) -> None:
         """See `Checkpoints`."""
-        for name in ids:
-            self._held(key).outbox.pop(name, None)
+        for key, ids in published.items():
+            for name in ids:
+                self._held(key).outbox.pop(name, None)
 
     async def collect_garbage(self, limit: int) -> int:
         """See `Checkpoints`."""

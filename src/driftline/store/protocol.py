@@ -140,8 +140,12 @@ class Checkpoints(Protocol):
         """
         ...
 
-    async def trim_outbox(self, key: InstanceKey, ids: Sequence[str]) -> None:
-        """Forget what was published; unknown ids are ignored."""
+    async def trim_outboxes(self, published: Mapping[InstanceKey, Sequence[str]]) -> None:
+        """Forget the events that were published, by their ids; unknown ids are ignored.
+
+        Raises InstanceStateError for the first outbox that holds foreign values, once all others
+        are trimmed.
+        """
         ...
 
     async def collect_garbage(self, limit: int) -> int:

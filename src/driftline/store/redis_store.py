@@ -96,9 +96,9 @@ class RedisStore:
         """See `Checkpoints`."""
         return await self._instances.write(checkpoints)
 
-    async def trim_outbox(self, key: InstanceKey, ids: Sequence[str]) -> None:
+    async def trim_outboxes(self, published: Mapping[InstanceKey, Sequence[str]]) -> None:
         """See `Checkpoints`."""
-        await self._housekeeping.trim_outbox(key, ids)
+        await self._housekeeping.trim_outboxes(published)
 
     async def collect_garbage(self, limit: int) -> int:
         """See `Checkpoints`."""
