@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from driftline.agents.gauges import Gauges
 from driftline.agents.loading import load_partition
-from driftline.agents.partition import PartitionWork
 from driftline.agents.reader import Reader
 from driftline.app.status.books import build_balance, build_sources
 from driftline.config.deployment import Deployment, Stream
@@ -37,10 +36,12 @@ from driftline.transport.batches import PartitionLog, SourceBatch, TopicPartitio
 from driftline.transport.topics import TopicAdmin, TopicDescription
 from support.bad_inputs import BAD_INPUTS, GOOD_INPUTS, NOW, STREAMS, fields
 from support.memory_producer import MemoryProducer
+from support.monitor_runs import build_work
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from driftline.agents.partition import PartitionWork
     from driftline.transport.producer import OutgoingMessage
 
 EVENTS_PARTITIONS: Final = 2
@@ -307,7 +308,9 @@ class Run:
     async def _work(self, partition: int) -> PartitionWork:
         monitor, _ = await load_partition(self.store, partition, self.deployment)
         gauges = Gauges(self.metrics)
-        return PartitionWork(monitor, self.deployment, self.store, self.producer, gauges)
+        return build_work(
+            monitor, self.deployment, store=self.store, producer=self.producer, gauges=gauges
+        )
 
     async def check(self) -> Counter[str]:
         """Fail unless every offset was booked once; what became of all of them."""

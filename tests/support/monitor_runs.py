@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from driftline.agents.gauges import Gauges
 from driftline.agents.loading import load_partition
+from driftline.agents.partition import PartitionWork
+from driftline.agents.turn import Turn
 from driftline.app.status.books import build_balance, build_sources
 from driftline.join.entries import decode_entry
+from driftline.metrics import Metrics
 from driftline.monitor.partition import PartitionMonitor
 from driftline.store.memory import MemoryStore
+from support.memory_producer import MemoryProducer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from driftline.model import Alarm, InstanceKey
     from driftline.monitor.head import Head
     from driftline.monitor.state import Outgoing
+    from driftline.store.protocol import Store
 
 
 def build_monitor(deployment: Deployment) -> PartitionMonitor:
@@ -28,6 +34,25 @@ def build_monitor(deployment: Deployment) -> PartitionMonitor:
         deployment.streams.values(),
         deployment=deployment.settings.name,
         digest=deployment.digest,
+    )
+
+
+def build_work(
+    monitor: PartitionMonitor,
+    deployment: Deployment,
+    *,
+    store: Store,
+    producer: MemoryProducer | None = None,
+    gauges: Gauges | None = None,
+) -> PartitionWork:
+    """Its work, as the role would begin it."""
+    return PartitionWork(
+        monitor,
+        deployment,
+        store=store,
+        producer=producer or MemoryProducer(),
+        gauges=gauges or Gauges(Metrics()),
+        turn=Turn(),
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from driftline.agents.gauges import Gauges
 from driftline.agents.loading import load_partition
 from driftline.agents.monitor import MonitorRole
-from driftline.agents.partition import PartitionWork
+from driftline.agents.partition import MANY_INSTANCES, PartitionWork
 from driftline.errors import OvertakenError, StateError, UnavailableError
 from driftline.eventlog.codec import encode
 from driftline.eventlog.messages import Rows
@@ -33,14 +33,21 @@ from support.monitor_log import (
     fill,
     forget,
 )
-from support.monitor_runs import build_monitor, difference, differing, run_stored, stored_state
+from support.monitor_runs import (
+    build_monitor,
+    build_work,
+    difference,
+    differing,
+    run_stored,
+    stored_state,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from driftline.config.deployment import Deployment
     from driftline.eventlog.messages import Message
-    from driftline.monitor.state import InstanceCheckpoint
+    from driftline.monitor.state import InstanceCheckpoint, PartitionCheckpoint
     from driftline.store.protocol import Outcome
     from support.monitor_runs import Run
 
@@ -89,7 +96,7 @@ class Bench:
     async def work(self) -> PartitionWork:
         """Take over the partition, as the role does."""
         monitor, outbox = await load_partition(self.store, 0, self.deployment)
-        work = PartitionWork(monitor, self.deployment, self.store, self.producer, Gauges(Metrics()))
+        work = build_work(monitor, self.deployment, store=self.store, producer=self.producer)
         await work.publish(outbox)
         return work
 
@@ -449,10 +456,12 @@ MANY = build_deployment(SPLIT, checkpoint_interval="1m")
 MANY_LOG = fill(Log([SPLIT]), World(count=2_400, instances=HOT)).messages
 
 
-async def feed_until_told(bench: Bench, work: PartitionWork) -> int:
+async def feed_until_told(
+    bench: Bench, work: PartitionWork, log: Sequence[Message] = MANY_LOG
+) -> int:
     """Give the log in batches of one message until an alert is published; where that was."""
-    for at in range(len(MANY_LOG)):
-        await work.on_batch(bench.batch(MANY_LOG, at, at + 1))
+    for at in range(len(log)):
+        await work.on_batch(bench.batch(log, at, at + 1))
         for _ in range(20):
             await asyncio.sleep(0)
         if bench.producer.ids:
@@ -472,6 +481,20 @@ async def test_among_many_instances_an_alert_waits_for_its_own_instance_alone() 
     calm = await run_stored(MANY, MANY_LOG)
     assert bench.producer.ids == list(calm.events)
     await check_stored_alike(bench, calm)
+
+
+@pytest.mark.parametrize(("others", "alone"), [(MANY_INSTANCES - 1, False), (MANY_INSTANCES, True)])
+async def test_among_a_few_instances_an_alert_takes_all_that_changed_along(
+    others: int, *, alone: bool
+) -> None:
+    """To store them later would cost more than to store them now."""
+    names = [name for number in range(others) for name in ("hot", f"m{number}")]
+    bench = Bench(deployment=MANY)
+    log = fill(Log([SPLIT]), World(count=2_400, instances=names)).messages
+    await feed_until_told(bench, await bench.work(), log)
+    stored = {key.value for key in await bench.store.list_instances()}
+    assert stored == ({"hot"} if alone else set(names))
+    assert (await stored_at(bench.store) is None) == alone
 
 
 async def test_a_crash_after_an_alert_was_told_alone_changes_nothing() -> None:
@@ -510,6 +533,38 @@ async def test_a_command_among_many_instances_does_not_wait() -> None:
     for _ in range(50):
         await asyncio.sleep(0)
     assert (await stored_at(bench.store) or 0) > 20
+
+
+class NotingStore(MemoryStore):
+    """Notes where the partition was stored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stored_at: list[int] = []
+
+    async def write_partition(
+        self, checkpoint: PartitionCheckpoint, instances: Collection[InstanceKey] = ()
+    ) -> Outcome:
+        """Write, and note."""
+        self.stored_at.append(checkpoint.to_offset)
+        return await super().write_partition(checkpoint, instances)
+
+
+async def test_a_declaration_is_stored_before_what_it_lets_in() -> None:
+    """In the middle of a batch too.
+
+    To tell an alert an instance may be stored ahead of its partition. Read again from before the
+    declaration, its rows that were refused would pass for known.
+    """
+    one = build_stream(split_by="model", max_instances=1)
+    two = build_stream(split_by="model", max_instances=2)
+    messages = fill(Log([two]), World(count=80, instances=("a", "b")), size=10).messages
+    before, after = messages[:8], messages[8:]
+    log = [*before, declare(two), *after]
+    store = NotingStore()
+    bench = Bench(deployment=build_deployment(one, checkpoint_interval="1m"), store=store)
+    await bench.feed(await bench.work(), log, size=len(log))
+    assert store.stored_at == [len(before) + 1, len(log)]
 
 
 async def test_a_batch_that_waits_for_its_checkpoint_holds_no_records() -> None:

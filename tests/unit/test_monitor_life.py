@@ -14,9 +14,7 @@ import pytest
 from rich.console import Console
 from structlog.testing import capture_logs
 
-from driftline.agents.gauges import Gauges
 from driftline.agents.loading import load_partition
-from driftline.agents.partition import PartitionWork
 from driftline.alerts.lifecycle import AlertState, Reason
 from driftline.app.alert_commands import build_accept, build_acknowledge
 from driftline.app.status.report import StatusReport
@@ -25,7 +23,6 @@ from driftline.app.status.streams import build_stream as build_stream_status
 from driftline.cli.status_text import status_page
 from driftline.config.profiles import DETECTOR_SPEC, Profile
 from driftline.eventlog.codec import decode, encode
-from driftline.metrics import Metrics
 from driftline.model import SECOND, iso, to_datetime
 from driftline.monitor.summary import read_summary
 from driftline.monitor.versions import VersionShares
@@ -33,7 +30,6 @@ from driftline.store.memory import MemoryStore
 from driftline.transport.batches import SourceBatch
 from driftline.windows import head as window_head
 from support.drift_data import read_drift
-from support.memory_producer import MemoryProducer
 from support.monitor_log import (
     PREDICTIONS,
     START,
@@ -45,7 +41,13 @@ from support.monitor_log import (
     fill,
     records,
 )
-from support.monitor_runs import build_monitor, differing, run_stored, stored_state
+from support.monitor_runs import (
+    build_monitor,
+    build_work,
+    differing,
+    run_stored,
+    stored_state,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -275,7 +277,7 @@ async def test_what_nobody_hears_is_said_in_the_log() -> None:
     _, _, alert, _ = firing()
     store = MemoryStore()
     monitor, _ = await load_partition(store, 0, deployment)
-    work = PartitionWork(monitor, deployment, store, MemoryProducer(), Gauges(Metrics()))
+    work = build_work(monitor, deployment, store=store)
     blob = encode(build_acknowledge(alert, by="ann", at=START))
     topic = deployment.settings.events_topic
     with capture_logs() as logs:

@@ -14,7 +14,8 @@ from driftline.alerts.event import read_event
 from driftline.alerts.lifecycle import Reason
 from driftline.config.profiles import DETECTOR_SPEC, Profile
 from driftline.eventlog.messages import Rows
-from driftline.model import SECOND, InstanceKey, Role, SignalKind
+from driftline.model import SECOND, InstanceKey, Role, SignalKind, iso
+from driftline.monitor.head import Head
 from support.monitor_log import (
     PREDICTIONS,
     PROFILES,
@@ -29,7 +30,7 @@ from support.monitor_log import (
     forget,
     records,
 )
-from support.monitor_runs import Run, build_monitor, differing, run_stored, stored_state
+from support.monitor_runs import Run, build_monitor, difference, differing, run_stored, stored_state
 from support.river_oracle import river_alarms
 
 if TYPE_CHECKING:
@@ -196,6 +197,54 @@ def test_a_topic_that_was_made_again_is_read_from_its_start() -> None:
     run = asyncio.run(run_stored(build_deployment(STREAM), log.messages))
     assert only(run).outcomes["duplicate"] == 200
     assert seen_by(run, "score") == {"adwin": 200}
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_the_books_balance_where_an_instance_is_suspended_in_a_topics_second_life(
+    *, stored: bool
+) -> None:
+    """Of the first life no book tells any more, whether or not its rows were stored."""
+    world = World(count=140)
+    log = Log([STREAM])
+    held = records(world.predictions)
+    log.read(PREDICTIONS, held[:100], 0, 100, incarnation="first")
+    first = len(log.messages)
+    log.read(PREDICTIONS, held[:40], 0, 40, incarnation="second")
+    run = asyncio.run(run_stored(build_deployment(STREAM), log.messages[:first] if stored else []))
+    monitor = run.monitor
+    monitor.apply_all((at, log.messages[at]) for at in range(monitor.offset, len(log.messages)))
+    monitor.suspend(CHURN, "reason")
+    assert monitor._streams["churn"].suspended_rows == 40
+    stored_head = []
+    if stored:
+        head = asyncio.run(run.store.load_instance(CHURN))
+        assert head is not None
+        stored_head = [Head.decode(head.fields["head"])]
+    assert difference(monitor, "churn", stored_head) == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_at_one_stroke_of_time_instances_tell_by_their_deadlines_and_then_by_name(
+    seed: int,
+) -> None:
+    """So it does not depend on whose rows came last, or in which order they were loaded."""
+    names = list("dabec")
+    random.Random(seed).shuffle(names)
+    silent = build_stream(
+        split_by="model",
+        horizon=None,
+        watch={"score": {"detector": "adwin"}},
+        silence={"predictions": "10s"},
+    )
+    values = World(count=5, instances=names).predictions
+    for value in values:
+        value["at"] = iso(START - SECOND if value["model"] == "e" else START)
+    values += World(count=100, instances=("other",)).predictions[-1:]
+    log = Log([silent])
+    log.read(PREDICTIONS, records(values), 0, len(values))
+    run = asyncio.run(run_stored(build_deployment(silent), log.messages))
+    told_by = [read_event(event.value).data.instance for event in run.events.values()]
+    assert told_by == [f"churn/{name}" for name in "eabcd"]
 
 
 # -- instances --

@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from driftline.agents.gauges import Gauges
 from driftline.agents.loading import load_partition
-from driftline.agents.partition import PartitionWork
 from driftline.app.resuming import build_resume
 from driftline.detectors import Witness
 from driftline.detectors.shield import DetectorError
 from driftline.eventlog.codec import decode, encode
 from driftline.eventlog.messages import Progress
-from driftline.metrics import Metrics
 from driftline.model import InstanceKey
 from driftline.monitor.head import Head
 from driftline.store.memory import MemoryStore
 from driftline.transport.batches import SourceBatch
-from support.memory_producer import MemoryProducer
 from support.monitor_log import (
     FakeRecord,
     Log,
@@ -31,11 +27,12 @@ from support.monitor_log import (
     fill,
     forget,
 )
-from support.monitor_runs import difference
+from support.monitor_runs import build_work, difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from driftline.agents.partition import PartitionWork
     from driftline.eventlog.messages import Message
 
 STREAM = build_stream()
@@ -81,7 +78,7 @@ async def run(store: MemoryStore, log: Sequence[Message], first: int = 0) -> Par
 async def start(store: MemoryStore) -> PartitionWork:
     """Go on from what is stored."""
     monitor, _ = await load_partition(store, 0, DEPLOYMENT)
-    return PartitionWork(monitor, DEPLOYMENT, store, MemoryProducer(), Gauges(Metrics()))
+    return build_work(monitor, DEPLOYMENT, store=store)
 
 
 async def apply(work: PartitionWork, log: Sequence[Message], first: int) -> None:

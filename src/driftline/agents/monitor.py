@@ -9,6 +9,7 @@ import structlog
 
 from driftline.agents.loading import load_partition
 from driftline.agents.partition import PartitionWork
+from driftline.agents.turn import Turn
 from driftline.config.streams import OnStateLost
 from driftline.errors import StateError
 
@@ -35,6 +36,7 @@ class MonitorRole:
         self._store = store
         self._producer = producer
         self._gauges = gauges
+        self._turn = Turn()
         self._work: dict[TopicPartition, PartitionWork] = {}
         self.lost: dict[int, str] = {}
         """Events partitions whose state was found lost, and began afresh, with what was found."""
@@ -64,7 +66,12 @@ class MonitorRole:
                 stale.abandon()
             monitor, outbox = await load_partition(self._store, tp.partition, self._deployment)
             work = PartitionWork(
-                monitor, self._deployment, self._store, self._producer, self._gauges
+                monitor,
+                self._deployment,
+                store=self._store,
+                producer=self._producer,
+                gauges=self._gauges,
+                turn=self._turn,
             )
             self._gauges.on_loaded(monitor)
             await work.publish(outbox)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -27,10 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Mapping, Sequence
 
     from driftline.agents.gauges import Gauges
+    from driftline.agents.turn import Turn
     from driftline.config.deployment import Deployment
     from driftline.eventlog.messages import Message
     from driftline.model import InstanceKey
     from driftline.monitor.effects import Effects
+    from driftline.monitor.instance import Instance
     from driftline.monitor.partition import PartitionMonitor
     from driftline.monitor.state import InstanceCheckpoint, Outgoing
     from driftline.store.protocol import Store
@@ -49,13 +50,8 @@ INSTANCE_SECONDS: Final = 0.012
 for each instance that changed: storing takes some 3 % of the time then. A crash leaves so much more
 of the log to be read again."""
 LONGEST_PAUSE: Final = 30.0
-ENCODED_AT_ONCE: Final = 50
-"""Instances encoded before the loop is given back: some milliseconds."""
 MANY_INSTANCES: Final = 8
 """Where more than so many changed, only those with something to tell are stored at once for it."""
-TURN_SECONDS: Final = 0.005
-"""So long messages are applied before the loop is given back: readers need it too, and consumers
-must be able to say that they live."""
 MAX_BYTES_PER_SECOND: Final = 20_000_000
 """Where checkpoints would write more than this, they come less often."""
 KEEP_ENTRIES: Final = 200_000
@@ -69,15 +65,18 @@ class PartitionWork:
         self,
         monitor: PartitionMonitor,
         deployment: Deployment,
+        *,
         store: Store,
         producer: Producer,
         gauges: Gauges,
+        turn: Turn,
     ) -> None:
         self.monitor = monitor
         self._deployment = deployment
         self._store = store
         self._producer = producer
         self._gauges = gauges
+        self._turn = turn
         self._interval = deployment.settings.worker.checkpoint_interval.total_seconds()
         # What is not stored is not acknowledged, which must not look like standing still.
         stall_after = deployment.settings.worker.stall_after.total_seconds()
@@ -92,8 +91,6 @@ class PartitionWork:
         self._trimmed = False
         self._given_up = False
         self._applying = asyncio.Lock()
-        self._turn_began = 0.0
-        """When the loop was given back last."""
 
     async def on_batch(self, batch: SourceBatch) -> None:
         """Apply a batch of the log; it is acknowledged when a checkpoint covers it.
@@ -160,9 +157,13 @@ class PartitionWork:
             if self.monitor.needs_reload:
                 await self._reload()
                 return count
-            if perf_counter() - self._turn_began >= TURN_SECONDS:
-                await asyncio.sleep(0)
-                self._turn_began = perf_counter()
+            if isinstance(message, Command) and message.kind is CommandKind.DECLARE:
+                # An instance that it lets in may be stored ahead of the partition. Read again from
+                # before, rows that were refused would be taken for rows that it knows.
+                await self._store_here()
+                return count
+            # Consumers must be able to say that they live.
+            await self._turn.give_back()
         return len(messages)
 
     def _say_suspended(self, offset: int, known: Collection[InstanceKey]) -> None:
@@ -225,7 +226,7 @@ class PartitionWork:
         """
         await self._landed()
         self._urgent = False
-        self._fly(self._land_instances(self.monitor.checkpoint_told()))
+        self._fly(self._land_instances(await self._encode(self.monitor.to_tell())))
 
     async def _checkpoint(self, *, forced: bool = False) -> None:
         """Encode all that changed, and begin to store it once the last one is stored.
@@ -239,7 +240,8 @@ class PartitionWork:
             return
         if not self._applied and not self._urgent and not forced:
             return
-        step = await self._encode()
+        checkpoints = await self._encode(self.monitor.to_store())
+        step = Step(checkpoints, self.monitor.checkpoint_partition())
         pass_point(CrashPoint.CHECKPOINT_ENCODED)
         batches, self._applied = self._applied, []
         self._urgent = self._asked = False
@@ -251,22 +253,21 @@ class PartitionWork:
         self._gauges.on_checkpoint(self.monitor, size)
         self._fly(self._land(step, batches))
 
-    async def _encode(self) -> Step:
-        """All that is to be stored, of this offset: nothing is applied meanwhile.
+    async def _encode(self, instances: Sequence[Instance]) -> list[InstanceCheckpoint]:
+        """What changed in these instances, as of this offset: nothing is applied meanwhile.
 
         The loop is given back between instances, as thousands take a while. A cancel in the middle
         leaves a memory that is not what is stored.
         """
         checkpoints: list[InstanceCheckpoint] = []
         try:
-            for number, instance in enumerate(self.monitor.to_store(), 1):
+            for instance in instances:
                 checkpoints.append(instance.checkpoint(self.monitor.offset))
-                if number % ENCODED_AT_ONCE == 0:
-                    await asyncio.sleep(0)
+                await self._turn.give_back()
         except BaseException:
             self._given_up = True
             raise
-        return Step(checkpoints, self.monitor.checkpoint_partition())
+        return checkpoints
 
     def _fly(self, landing: Coroutine[None, None, None]) -> None:
         self._flight = asyncio.create_task(landing)

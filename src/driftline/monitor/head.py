@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
@@ -11,8 +11,11 @@ from driftline.errors import StateError
 from driftline.model import Micros  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from driftline.model import Role, SourcePartition
 
+RowCounts: TypeAlias = "Mapping[tuple[str, str], int]"
 FORMAT: Final = 3
 """The version of the stored format of an instance. Format 1 knew nothing of silence and troubles,
 which begin anew where their parts are not stored. Up to format 2 entries of the join were longer:
@@ -38,6 +41,11 @@ class RowBooks(msgspec.Struct):
     """Rows whose id had come before; a corrected label is applied."""
     redelivered: int = 0
     """Rows that came again because the source was read again; no part of the balance."""
+
+    @property
+    def rows(self) -> int:
+        """Rows that are in the books, applied or duplicates."""
+        return self.applied + self.duplicates
 
 
 class VersionSeen(msgspec.Struct):
@@ -71,6 +79,22 @@ class Head(msgspec.Struct):
         for one in self.sources.values():
             rows += one.applied + one.duplicates
         return rows
+
+    def row_counts(self) -> RowCounts:
+        """Rows that are in the books, by source partition and life of its topic."""
+        return {
+            (name, one.incarnation): one.applied + one.duplicates
+            for name, one in self.sources.items()
+        }
+
+    def rows_since(self, before: RowCounts) -> int:
+        """How many rows have come into the books since these were the `row_counts`.
+
+        Of a topic that was made anew only its present life: of the former one no book tells.
+        """
+        return sum(
+            one.rows - before.get((name, one.incarnation), 0) for name, one in self.sources.items()
+        )
 
     def saw_version(self, version: str, count: int, first: Micros, last: Micros) -> None:
         """Count predictions of a model version."""

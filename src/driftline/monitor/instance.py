@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from driftline.alerts.alert import AlertChange
     from driftline.eventlog.messages import Command, Rows
     from driftline.join import Entry
-    from driftline.model import InstanceKey, Micros, Role
-    from driftline.monitor.head import RowBooks
+    from driftline.model import InstanceKey, Micros, Role, SourcePartition
+    from driftline.monitor.head import RowBooks, RowCounts
     from driftline.monitor.one_row import OneRow
     from driftline.monitor.row_table import RowTable
     from driftline.monitor.state import StoredInstance
@@ -50,10 +50,8 @@ class Instance:
         self._declaration_stored = False
         self.pending_rows = 0
         """Rows applied since the last checkpoint."""
-        self._booked = 0
-        """Rows that came into its books, of a former life of a topic too."""
-        self._rows_in_flight = 0
-        self._rows_stored = 0
+        self._rows_in_flight: RowCounts = {}
+        self._rows_stored: RowCounts = {}
 
     # -- what is known --
 
@@ -125,6 +123,10 @@ class Instance:
         """What became of its rows, by role and source partition."""
         return self._parts.head.sources
 
+    def books(self, role: Role, source: SourcePartition) -> RowBooks:
+        """What became of the rows of one source partition."""
+        return self._parts.head.books(role, source)
+
     @property
     def rows(self) -> int:
         """Rows that are in its books, applied or duplicates."""
@@ -133,12 +135,12 @@ class Instance:
     @property
     def new_rows(self) -> int:
         """Those of them that no checkpoint holds."""
-        return self._booked - self._rows_in_flight
+        return self._parts.head.rows_since(self._rows_in_flight)
 
     @property
     def unstored_rows(self) -> int:
         """Those of them that no checkpoint holds that is known to be stored."""
-        return self._booked - self._rows_stored
+        return self._parts.head.rows_since(self._rows_stored)
 
     @property
     def resident(self) -> bool:
@@ -158,7 +160,6 @@ class Instance:
         rows = self._new_rows(rows)
         if not len(rows):
             return Effects()
-        self._booked += len(rows)
         effects = Effects()
         self._teller.tell_silences(self._parts.silences.on_rows(rows), rows.seen_at, effects)
         taken = take_rows(self._parts, rows, found)
@@ -188,7 +189,6 @@ class Instance:
         ):
             return self.on_rows(table.take([row]), found)
         self.pending_rows += 1
-        self._booked += 1
         books.next_offset = offset + 1
         one = take_row(self._parts, table, row, books, found)
         effects = self._watch_one(one, table, row)
@@ -329,7 +329,7 @@ class Instance:
         )
         self._parts.windows.clear_changes()
         self.pending_rows = 0
-        self._rows_in_flight = self._booked
+        self._rows_in_flight = self._parts.head.row_counts()
         self._stored_offset = to_offset
         return checkpoint
 
@@ -381,7 +381,7 @@ class Instance:
         self._declaration_stored = True
         open_windows = self._parts.restore(stored.fields)
         self._stored_offset = stored.offset
-        self._rows_stored = self._rows_in_flight = self._booked = self.rows
+        self._rows_stored = self._rows_in_flight = self._parts.head.row_counts()
         return open_windows
 
     def load_windows(self, blobs: Mapping[str, bytes]) -> None:

@@ -193,12 +193,13 @@ class PartitionMonitor:
         effects: Effects,
     ) -> bool:
         """Apply rows of a message to their instance; False, and it is suspended: it failed."""
-        lost = instance.new_rows
+        books = instance.books(table.role, table.source)
+        before = books.rows
         try:
             came = _apply(instance, table, rows, found)
         except DriftlineError as error:
             # Trouble of one instance stays there: its stored state is left as it was.
-            self._drop(instance.key, str(error), lost)
+            self._drop(instance.key, str(error), instance.new_rows - (books.rows - before))
             return False
         if came is not None:
             effects.add(came)
@@ -355,13 +356,13 @@ class PartitionMonitor:
         self.changed.clear()
         return partition
 
-    def checkpoint_told(self) -> list[InstanceCheckpoint]:
-        """What changed in those instances alone that have something to tell.
+    def to_tell(self) -> list[Instance]:
+        """The instances that have something to tell.
 
-        They are ahead of the partition then, as after a crash before the partition was stored.
+        Stored alone they are ahead of the partition, as after a crash before it was stored.
         """
         return [
-            instance.checkpoint(self.offset)
+            instance
             for instance in (*self.instances, *self._departed)
             if instance.tells and (instance.stored_offset or 0) < self.offset
         ]

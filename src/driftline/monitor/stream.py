@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from driftline.clocks import BEFORE_ALL, StreamClock
@@ -13,7 +14,7 @@ from driftline.monitor.partition_state import StreamState
 from driftline.monitor.trouble import StreamTrouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from driftline.config.deployment import Stream
     from driftline.eventlog.messages import Passage, Progress, Rows
@@ -123,14 +124,20 @@ class StreamMonitor:
         effects = Effects()
         watermark = self.clock.watermark
         self._note_touched()
-        for key in self._deadlines.due(watermark):
-            instance = self.instances.get(key)
-            if instance is None:
-                continue
+        for instance in self._awake(watermark):
             if instance.deadline <= watermark and not is_past(instance, offset):
                 effects.add(instance.on_time(watermark, seen_at, self._ended))
-            self._deadlines.note(key, instance.deadline)
+            self._deadlines.note(instance.key, instance.deadline)
         return effects
+
+    def _awake(self, watermark: Micros) -> Iterable[Instance]:
+        """The instances to be asked by now, by when they have something to do, then by name."""
+        due = [
+            (instance.deadline, key.name, instance)
+            for key in self._deadlines.due(watermark)
+            if (instance := self.instances.get(key)) is not None
+        ]
+        return [instance for _, _, instance in sorted(due, key=itemgetter(0, 1))]
 
     def touch(self, key: InstanceKey) -> None:
         """Something changed in an instance; it is asked for its deadline when time goes on."""
