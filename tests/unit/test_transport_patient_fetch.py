@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 SHORT_MS = 50
 PATIENCE = timedelta(seconds=3)
 A, B, ELSEWHERE = (TopicPartition("t", partition) for partition in range(3))
+
+
+def pass_time(seconds: float) -> None:
+    """Let time pass, and nobody do anything in it: the fetcher would send."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
 
 
 class Cluster:
@@ -55,7 +63,7 @@ class Scene:
         self.fetcher = PatientFetcher(
             self.client, self.subscription, fetch_max_wait_ms=SHORT_MS, prefetch_backoff=0
         )
-        self.fetcher.begun = {}
+        self.fetcher.rests, self.fetcher.asked = {}, {}
         self.subscription.subscribe({"t"})
         self.assign()
 
@@ -73,9 +81,27 @@ class Scene:
         fetches, *_others = self.actions()
         return {node: request._max_wait_ms for node, request in fetches}
 
-    def state(self, tp: Any) -> Any:
-        """What the fetcher knows of a partition."""
-        return self.subscription.subscription.assignment.state_value(tp)
+    def asked_for(self) -> dict[Any, int]:
+        """What would be fetched now, and from where."""
+        fetches, *_others = self.actions()
+        return {
+            TopicPartition(topic, partition): position
+            for _node, request in fetches
+            for topic, partitions in request.topics
+            for partition, position, _most in partitions
+        }
+
+    def rest_long(self, node: int) -> None:
+        """A broker's fetch of all brought records of so many partitions that it rests for long."""
+        self.actions()
+        self.client.brought[node] = 10_000
+        self.actions()
+
+    def bring(self, tp: Any, records: int, *, of: int) -> None:
+        """A fetch brought so many records of a partition, whose log ends there."""
+        state = self.subscription.subscription.assignment.state_value(tp)
+        state.consumed_to(state.position + records)
+        state.lso = of
 
     def actions(self) -> Any:
         """What the fetcher would do now."""
@@ -131,25 +157,45 @@ async def test_a_fetch_that_brought_something_is_followed_by_a_rest() -> None:
         fetches, _, timeout, *_ = one.actions()
         assert [node for node, _ in fetches] == [2]
         assert 0 < timeout <= 2 * REST_SECONDS
-        one.fetcher.begun[1] -= 2 * REST_SECONDS
-        assert set(one.waits) == {1, 2}
+        pass_time(timeout)
+        assert one.asked_for() == {A: 0, B: 0, ELSEWHERE: 0}
 
 
-async def test_where_a_fetch_did_not_bring_all_there_is_the_next_one_follows_at_once() -> None:
-    """A rest is for records that are not there yet."""
+async def test_a_partition_that_holds_more_than_a_fetch_brought_does_not_rest() -> None:
+    """It is asked for alone, so that the others do not come in small pieces meanwhile."""
     async with scene() as one:
-        assert set(one.waits) == {1, 2}
-        one.client.brought[1] = 2
-        one.state(B).lso = 1
-        assert set(one.waits) == {1, 2}
-        one.subscription.seek(B, 1)
-        assert set(one.waits) == {2}
+        one.rest_long(1)
+        one.bring(B, 10, of=25)
+        assert one.asked_for() == {B: 10, ELSEWHERE: 0}
+        one.bring(B, 10, of=25)
+        assert one.asked_for() == {B: 20, ELSEWHERE: 0}
+        one.bring(B, 5, of=25)
+        assert one.asked_for() == {ELSEWHERE: 0}
+
+
+async def test_a_partition_that_brings_nothing_rests_however_much_it_holds() -> None:
+    """For an error, or for a hole in its log: to ask at once would be to ask without end."""
+    async with scene() as one:
+        one.rest_long(1)
+        one.bring(B, 10, of=25)
+        assert one.asked_for() == {B: 10, ELSEWHERE: 0}
+        assert one.asked_for() == {ELSEWHERE: 0}
+        one.bring(B, 0, of=25)
+        assert one.asked_for() == {ELSEWHERE: 0}
+
+
+async def test_a_rest_is_as_long_as_the_fetch_of_all_has_earned() -> None:
+    """However little the fetches within it bring."""
+    async with scene() as one:
+        one.rest_long(1)
+        one.client.brought[1] = 1
+        _, _, timeout, *_ = one.actions()
+        assert timeout > REST_SECONDS
 
 
 async def test_a_rest_is_never_long() -> None:
     """However many partitions there are."""
     async with scene() as one:
-        assert set(one.waits) == {1, 2}
-        one.client.brought[1] = 10_000
+        one.rest_long(1)
         _, _, timeout, *_ = one.actions()
         assert timeout <= LONGEST_REST_SECONDS

@@ -15,8 +15,9 @@ A fetch is answered as soon as there is one record. At 5,000 records a second in
 comes to 150 batches a second of 35 records, each of which costs some milliseconds however small it
 is: two thirds of a core, and as much of the broker's. So the next fetch begins no sooner after the
 last one than in proportion to how many partitions that brought records of. What comes after a
-pause is fetched at once all the same. Nor is there a rest while a partition holds more than the
-last fetch brought of it, as in a backlog: the embedded Kafka never brings more than one batch.
+pause is fetched at once all the same. Nor does a partition rest that holds more than the last fetch
+brought of it, as in a backlog (the embedded Kafka never brings more than one batch): it is fetched
+alone meanwhile. But one that brought nothing, for an error or for a hole in its log, has no more.
 
 Leant on: `Fetcher._get_actions_per_node` makes a broker's fetch of all partitions that it may be
 asked for, says for how long to wait for other events, and leaves out the partitions whose records
@@ -76,11 +77,34 @@ class FetchesApart(AIOKafkaClient):  # type: ignore[misc]  # aiokafka ships no t
             connection.close()
 
 
+class Rest:
+    """Since when a broker is left in peace, and for how long."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+        self._seconds: float | None = None
+
+    def begin(self) -> None:
+        """A fetch of all its partitions begins; how much it brings will be known behind it."""
+        self._began, self._seconds = time.monotonic(), None
+
+    def left(self, brought: int) -> float:
+        """Seconds until it is asked for all again, if it `brought` records of so many partitions.
+
+        To be asked when that fetch is over; what others bring until the next one changes nothing.
+        """
+        if self._seconds is None:
+            self._seconds = min(REST_SECONDS * brought, LONGEST_REST_SECONDS)
+        return self._began + self._seconds - time.monotonic()
+
+
 class PatientFetcher(Fetcher):  # type: ignore[misc]  # aiokafka ships no types
     """aiokafka's fetcher, whose fetches wait longer where that delays no partition, and rest."""
 
-    begun: dict[Any, float]
-    """By broker, when the last fetch began."""
+    rests: dict[Any, Rest]
+    """By broker."""
+    asked: dict[Any, int]
+    """By partition, from where it was asked for last."""
     _patience_ms = 0
     _settled: Any = None
     """The assignment in which nobody seeks any more."""
@@ -91,38 +115,47 @@ class PatientFetcher(Fetcher):  # type: ignore[misc]  # aiokafka ships no types
 
     def _get_actions_per_node(self, assignment: Any) -> Any:
         fetches, resets, timeout, *others = super()._get_actions_per_node(assignment)
-        rests = {
-            node: 0 if _more_is_there(assignment, request) else self._rest(node)
-            for node, request in fetches
-        }
-        due = [(node, request) for node, request in fetches if rests[node] <= 0]
-        for node, request in due:
-            self.begun[node] = time.monotonic()
-            if assignment is self._settled and self._asks_for_all(assignment, node, request):
-                request._max_wait_ms = self._patience_ms  # noqa: SLF001 - it has no setter
-        return due, resets, min([timeout, *(one for one in rests.values() if one > 0)]), *others
+        due = []
+        for node, request in fetches:
+            rest = self.rests.setdefault(node, Rest())
+            left = rest.left(self._client.brought.get(node, 0))
+            if left <= 0:
+                rest.begin()
+                if assignment is self._settled and self._asks_for_all(assignment, node, request):
+                    request._max_wait_ms = self._patience_ms  # noqa: SLF001 - it has no setter
+            else:
+                timeout = min(timeout, left)
+                request._topics = self._with_more(assignment, request)  # noqa: SLF001 - nor this
+            if request.topics:
+                due.append((node, request))
+                self._note_asked(request)
+        return due, resets, timeout, *others
 
-    def _rest(self, node: Any) -> float:
-        """Seconds until a broker is to be asked again."""
-        rest = min(REST_SECONDS * self._client.brought.get(node, 0), LONGEST_REST_SECONDS)
-        left: float = self.begun.get(node, 0.0) + rest - time.monotonic()
-        return left
+    def _with_more(self, assignment: Any, request: Any) -> list[Any]:
+        """The part of a request of which the last fetch brought something, and not all there is."""
+        found = []
+        for topic, partitions in request.topics:
+            behind = [
+                (partition, position, most)
+                for partition, position, most in partitions
+                for tp in (TopicPartition(topic, partition),)
+                if position < (assignment.state_value(tp).lso or 0)
+                and position > self.asked.get(tp, position)
+            ]
+            if behind:
+                found.append((topic, behind))
+        return found
+
+    def _note_asked(self, request: Any) -> None:
+        for topic, partitions in request.topics:
+            for partition, position, _ in partitions:
+                self.asked[TopicPartition(topic, partition)] = position
 
     def _asks_for_all(self, assignment: Any, node: Any, request: Any) -> bool:
         """Whether it leaves out none of the node's partitions, nor of those without a leader."""
         may_be_asked = {node, None, -1}
         asked = sum(len(partitions) for _topic, partitions in request.topics)
         return asked == sum(self._select_read_replica(tp) in may_be_asked for tp in assignment.tps)
-
-
-def _more_is_there(assignment: Any, request: Any) -> bool:
-    """Whether the last fetch did not bring all that one of these partitions holds."""
-    for topic, partitions in request.topics:
-        for partition, position, _ in partitions:
-            end = assignment.state_value(TopicPartition(topic, partition)).lso
-            if end is not None and position < end:
-                return True
-    return False
 
 
 class PatientConsumer(BoundedConsumer):
@@ -137,7 +170,7 @@ class PatientConsumer(BoundedConsumer):
         """Connect; nothing is fetched before it has an assignment."""
         await super().start()
         self._fetcher.__class__ = PatientFetcher
-        self._fetcher.begun = {}
+        self._fetcher.rests, self._fetcher.asked = {}, {}
 
     def settle(self, patience: timedelta) -> None:
         """The positions of this assignment are sought: fetches may wait so long from here on."""
