@@ -99,6 +99,18 @@ async def test_every_record_arrives_and_each_partition_is_in_event_time_order(
         assert len(partitions) > 1
 
 
+async def test_a_line_that_is_no_json_is_sent_as_it_is(
+    kafka: KafkaBroker, tmp_path: Path, stream: Stream, topics: tuple[str, str]
+) -> None:
+    """Without a key, as its id is not known: the worker refuses it."""
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"id": "r0", "at": "2026-01-01T00:00Z", "predicted": 1}\n{"id": \n')
+    address = KafkaAddress(kafka.bootstrap)
+    assert await send_timeline(build_timeline(stream, lines), stream, address) == 2
+    sent = [one for messages in read(kafka, topics[0]).values() for one in messages]
+    assert {(one.key(), one.value()[:6]) for one in sent} == {(b"r0", b'{"id":'), (None, b'{"id":')}
+
+
 async def test_kafkas_timestamp_is_left_alone(
     kafka: KafkaBroker, tmp_path: Path, stream: Stream, topics: tuple[str, str]
 ) -> None:

@@ -240,21 +240,39 @@ def test_refused_records_are_told_and_do_not_stop_a_replay(
     ran = driftline("replay", "churn", "--predictions", predictions, "--labels", labels, *where)
     assert ran.code == 0
     assert "1 records were refused: " in ran.err
-    assert "predictions row 4: " in ran.err
+    assert "predictions line 6: " in ran.err
     assert "\x1b" not in ran.err
 
 
-def test_a_refused_record_is_named_by_its_row_in_the_file(
+def test_a_refused_record_is_named_by_its_line_in_the_file(
     driftline: Command, tmp_path: Path
 ) -> None:
-    """Also where the file is not in the order of time: people look for the row."""
+    """Also where the file is not in the order of time: people look for the line."""
     predictions, labels = write_recordings(tmp_path, 100)
     header, *rows = predictions.read_text().splitlines()
     rows[4] = 'r4,2026-01-01T00:04:00Z,"\x1b[31mred",0.9,1,DE'
     predictions.write_text("\n".join([header, *reversed(rows)]) + "\n")
     where = ("--deployment", write_deployment(tmp_path))
     ran = driftline("replay", "churn", "--predictions", predictions, "--labels", labels, *where)
-    assert "predictions row 95: " in ran.err
+    assert "predictions line 97: " in ran.err
+
+
+def test_a_line_that_is_no_json_is_refused_and_the_others_go_on(
+    driftline: Command, tmp_path: Path
+) -> None:
+    """Counted by what is wrong with it, and named by its line."""
+    record = '{{"id": "{}", "at": "2026-01-01T00:0{}Z", "predicted": 1, "probability": 0.9}}\n'
+    lines = [record.format(minute, f"{minute}:00") for minute in range(9)]
+    lines[2:4] = ['{"id": "2", \n', "\n", "[3]\n"]
+    predictions = tmp_path / "predictions.jsonl"
+    predictions.write_text("".join(lines))
+    where = ("--deployment", write_deployment(tmp_path))
+    ran = driftline("replay", "churn", "--predictions", predictions, *where)
+    assert ran.code == 0, ran.err
+    assert "9 records in " in ran.err
+    assert "2 records were refused: not-json 1, not-an-object 1" in ran.err
+    assert "predictions line 3: not-json: " in ran.err
+    assert "predictions line 5: not-an-object: " in ran.err
 
 
 def test_what_a_command_writes_as_json_cannot_fool_a_terminal(

@@ -17,7 +17,7 @@ from driftline.recorded import (
     open_recording,
     read_records,
 )
-from driftline.recorded.recording import JsonRecord
+from driftline.recorded.recording import BrokenLine, JsonRecord
 
 
 def written(directory: Path, name: str, text: str) -> Path:
@@ -146,16 +146,13 @@ def test_records_are_encoded_as_plain_json() -> None:
     [
         ("a.csv", b"", "has no header"),
         ("a.csv", b"a,b,a\n", "more than once: a"),
-        ("a.csv", b"a,b\n1,2\n3,4,5\n", r"row 2 \(line 3\) has 3 cells; the header has 2"),
+        ("a.csv", b"a,b\n1,2\n3,4,5\n", "line 3 has 3 cells; the header has 2"),
+        ("a.csv", b'a,b\n"1\n",2\n\n3,4,5\n', "line 5 has 3 cells; the header has 2"),
         ("a.csv", b"a,b\n1,2\n1,\xff\n", "line 3 is not UTF-8"),
         ("a.csv", "größe,b\n1,2\n".encode("cp1252"), "line 1 is not UTF-8"),
         ("a.csv", b"a;b\n1;2\n", "commas should separate the columns; the header has ';'"),
         ("a.csv.gz", b"a,b\n", "Not a gzipped file"),
         ("a.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 9_999)[:-20], "end-of-stream"),
-        ("a.jsonl", b'{"a": 1}\n{"a": \n', "line 2 is no JSON object"),
-        ("a.jsonl", b"[1]\n", "line 1 is no JSON object"),
-        ("a.jsonl", b'{"a": NaN}\n', "line 1 is no JSON object"),
-        ("a.jsonl", b'{"a": "\xff"}\n', "line 1 is no JSON object"),
         ("a.parquet", b"PAR1", "is no Parquet file"),
         ("a.txt", b"", "should end with one of .csv"),
     ],
@@ -169,6 +166,34 @@ def test_an_unreadable_file_is_named_with_the_place(
     with pytest.raises(RecordingError, match=said) as error:
         all_of(path)
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("line", [b'{"a":', b"[1]", b'{"a": NaN}', b'{"a": "\xff"}'])
+def test_a_line_that_is_no_json_object_stands_for_itself(tmp_path: Path, line: bytes) -> None:
+    """The others are records all the same; also behind a byte order mark."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"a": 1}\n' + line + b'\r\n{"a": 2}\n')
+    first, broken, last = all_of(path)
+    assert (first, last) == ({"a": 1}, {"a": 2})
+    assert isinstance(broken, BrokenLine)
+    assert broken.text == line
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_a_record_is_found_by_the_line_that_it_begins_in(tmp_path: Path, ending: str) -> None:
+    """Counted from 1, with the header, with empty lines and with those within cells."""
+    text = 'id,text\n1,"a\nb"\n\n2,c\n3,d\n'
+    table = open_recording(written(tmp_path, f"a.csv{ending}", text))
+    assert table.places({0, 1, 2}) == {0: "line 2", 1: "line 5", 2: "line 6"}
+    lines = open_recording(written(tmp_path, f"a.jsonl{ending}", '{"id": 1}\n\n{"id": 2}\n{}\n'))
+    assert lines.places({1, 2}) == {1: "line 3", 2: "line 4"}
+    assert lines.places(()) == table.places(()) == {}
+
+
+def test_a_record_of_parquet_is_found_by_its_row(tmp_path: Path) -> None:
+    """Counted from 1 too."""
+    pq.write_table(pa.table({"id": [7, 8]}), tmp_path / "a.parquet")
+    assert open_recording(tmp_path / "a.parquet").places([1]) == {1: "row 2"}
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

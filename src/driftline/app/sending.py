@@ -17,6 +17,7 @@ from confluent_kafka import KafkaException, Producer
 
 from driftline.config.fields import FieldSource
 from driftline.config.spec import canonical
+from driftline.decode.envelope import UNDECODABLE
 from driftline.errors import UnavailableError
 from driftline.model import Role
 from driftline.transport.topics import TopicAdmin
@@ -216,7 +217,10 @@ class _IdReader:
         found: Any
         if self._field.source is FieldSource.HEADER:
             return dict(record.headers).get(self._field.path[0])
-        found = self._decode(record.value)
+        try:
+            found = self._decode(record.value)
+        except UNDECODABLE:
+            return None
         for name in self._field.path:
             found = found.get(name) if isinstance(found, dict) else None
         return canonical(found).encode() if isinstance(found, str | int | float) else None

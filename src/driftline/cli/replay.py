@@ -65,7 +65,7 @@ def replay(
     refusals = _Refusals()
     player = Replay(found, names, deployment=declared.settings.name, on_refused=refusals.count_all)
     _play(player, timeline, "alarm" if alarms else "alert")
-    refusals.tell()
+    refusals.tell(timeline)
 
 
 def _play(player: Replay, timeline: Timeline, what: str) -> None:
@@ -114,20 +114,28 @@ class _Refusals:
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
-        self._first: list[str] = []
+        self._first: list[Refused] = []
 
     def count_all(self, refused: Sequence[Refused]) -> None:
         self._counts.update(one.reject.code.value for one in refused)
-        for one in refused[: REFUSALS_SHOWN - len(self._first)]:
-            assert isinstance(one.record, RecordedRecord)  # noqa: S101 - a replay reads no others
-            self._first.append(
-                f"  {one.role} row {one.record.row}: {one.reject.code}: {one.reject.message}"
-            )
+        self._first += refused[: REFUSALS_SHOWN - len(self._first)]
 
-    def tell(self) -> None:
+    def tell(self, timeline: Timeline) -> None:
+        """Write it to standard error; the timeline knows where in its files the rows are."""
         if not self._counts:
             return
         counts = ", ".join(f"{code} {count:,}" for code, count in self._counts.most_common())
         typer.echo(f"{self._counts.total():,} records were refused: {counts}", err=True)
-        for line in self._first:
+        rows = [(one.role, _row(one), one.reject) for one in self._first]
+        places = {
+            role: timeline.places(role, {row for of, row, _ in rows if of == role})
+            for role in {role for role, _, _ in rows}
+        }
+        for role, row, reject in rows:
+            line = f"  {role} {places[role][row]}: {reject.code}: {reject.message}"
             typer.echo(printable(line), err=True)
+
+
+def _row(refused: Refused) -> int:
+    assert isinstance(refused.record, RecordedRecord)  # noqa: S101 - a replay reads no others
+    return refused.record.row

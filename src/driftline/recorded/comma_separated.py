@@ -57,6 +57,19 @@ class CsvRecording:
             for begin in range(0, batch.num_rows, CHUNK):
                 yield to_records(batch.slice(begin, CHUNK), empty_is_absent=True)
 
+    def places(self, rows: Collection[int]) -> dict[int, str]:
+        """See `Recording.places`."""
+        found = {row: f"record {row + 1}" for row in rows}
+        last = max(rows, default=-1)
+        # A cell that is too long for Python's reader was none for Arrow's.
+        with open_bytes(self.path) as file, suppress(csv.Error):
+            for row, (line, _) in enumerate(_rows(file), -1):
+                if row > last:
+                    break
+                if row in found:
+                    found[row] = f"line {line}"
+        return found
+
     def _header(self) -> list[str]:
         with open_bytes(self.path) as file:
             # What is not UTF-8 further down is found, and placed, later.
@@ -146,11 +159,9 @@ class CsvRecording:
                 except UnicodeDecodeError:
                     return f"line {line} is not UTF-8"
         with open_bytes(self.path) as file, suppress(csv.Error):
-            rows = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
-            for row, cells in enumerate(rows):
-                if cells and len(cells) != width:
-                    cut = f"row {row} (line {rows.line_num})"
-                    return f"{cut} has {len(cells)} cells; the header has {width}"
+            for line, cells in _rows(file):
+                if len(cells) != width:
+                    return f"line {line} has {len(cells)} cells; the header has {width}"
         return str(error)
 
 
@@ -160,6 +171,16 @@ class _MisfitError(Exception):
     def __init__(self, match: re.Match[str]) -> None:
         super().__init__(match[0])
         self.match = match
+
+
+def _rows(file: BinaryIO) -> Iterator[tuple[int, list[str]]]:
+    """The header and the records, each with the line that it begins in; empty lines are none."""
+    rows = csv.reader(io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline=""))
+    line = 1
+    for cells in rows:
+        if cells:
+            yield line, cells
+        line = rows.line_num + 1
 
 
 def _first_lines(file: BinaryIO) -> BinaryIO:

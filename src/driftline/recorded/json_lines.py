@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from driftline.recorded.recording import CHUNK, JsonRecord, RecordingError, open_bytes
+from driftline.recorded.recording import (
+    CHUNK,
+    BrokenLine,
+    JsonRecord,
+    RecordingError,
+    open_bytes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
+
+_BOM: Final = b"\xef\xbb\xbf"
 
 _decoder = msgspec.json.Decoder(JsonRecord)
 
@@ -30,30 +39,37 @@ class JsonLinesRecording:
     def records(self, only: Collection[str] | None = None) -> Iterator[list[JsonRecord]]:
         """See `Recording.records`."""
         chunk: list[JsonRecord] = []
-        for number, line in self._lines():
-            try:
-                record = _decoder.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                message = f"line {number} is no JSON object: {error}"
-                raise RecordingError(self.path, message) from error
-            chunk.append(
-                {
-                    name: value
-                    for name, value in record.items()
-                    if value is not None and (only is None or name in only)
-                }
-            )
+        for _, line in self._lines():
+            chunk.append(_record(line, only))
             if len(chunk) == CHUNK:
                 yield chunk
                 chunk = []
         if chunk:
             yield chunk
 
+    def places(self, rows: Collection[int]) -> dict[int, str]:
+        """See `Recording.places`."""
+        read = islice(self._lines(), max(rows, default=-1) + 1)
+        return {row: f"line {number}" for row, (number, _) in enumerate(read) if row in rows}
+
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         try:
             with open_bytes(self.path) as file:
                 for number, line in enumerate(file, 1):
-                    if line.strip():
-                        yield number, line
+                    text = line.strip() if number > 1 else line.removeprefix(_BOM).strip()
+                    if text:
+                        yield number, text
         except (OSError, EOFError) as error:
             raise RecordingError(self.path, str(error)) from error
+
+
+def _record(line: bytes, only: Collection[str] | None) -> JsonRecord:
+    try:
+        record = _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return BrokenLine(line)
+    return {
+        name: value
+        for name, value in record.items()
+        if value is not None and (only is None or name in only)
+    }

@@ -19,6 +19,14 @@ CHUNK: Final = 10_000
 """How many records are in memory at a time, per file."""
 
 
+class BrokenLine(dict[str, Json]):
+    """In the place of a record: a line that is no JSON object. It has no fields, but a text."""
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__()
+        self.text = text
+
+
 class RecordingError(DriftlineError):
     """A file of recorded data cannot be read; the text names it, the place and what is wrong."""
 
@@ -45,10 +53,16 @@ class Recording(Protocol):
             only: leave out all other fields.
 
         A value that is null, NaN, infinite or, in a CSV, empty is an absent key: JSON knows no
-        such numbers, and a CSV no null.
+        such numbers, and a CSV no null. A line that is no JSON object is a `BrokenLine`.
 
         Raises:
             RecordingError: a place in the file is not what its format asks for.
+        """
+
+    def places(self, rows: Collection[int]) -> dict[int, str]:
+        """Where in the file these records are, for people: "line 7", or "row 7" without lines.
+
+        Rows are counted from 0, places from 1; the first line of a CSV is its header.
         """
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from driftline.config.fields import FieldSource
 from driftline.recorded.places import column_of, declared_fields
+from driftline.recorded.recording import BrokenLine
 from driftline.recorded.times import write_times
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class RecordedRecord(msgspec.Struct, frozen=True, array_like=True):
 
 class Writer:
     """Makes of a file's records what is sent, for one role of a stream.
+
+    A line that is no JSON object goes as it is: it is for the reader to refuse it.
 
     Fields that are declared to come from a header or from the key are taken from the column of the
     header's name, or of the name `key`.
@@ -99,7 +102,12 @@ class Writer:
             keys = [
                 _bytes(record.pop(self._key)) if self._key in record else None for record in records
             ]
-        values = map(self._encode, records)
+        values: Iterable[bytes] = map(self._encode, records)
+        if BrokenLine in set(map(type, records)):
+            values = [
+                record.text if isinstance(record, BrokenLine) else self._encode(record)
+                for record in records
+            ]
         return map(RecordedRecord, offsets, rows, stamps, keys, values, headers)
 
     @staticmethod

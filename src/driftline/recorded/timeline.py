@@ -20,7 +20,7 @@ from driftline.recorded.label_times import label_times
 from driftline.recorded.records import Writer, in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from datetime import timedelta
     from pathlib import Path
 
@@ -58,6 +58,11 @@ class Timeline:
     def count(self, role: Role) -> int:
         """How many records have this role."""
         return sum(len(source.times) for source in self._sources if role in source.roles)
+
+    def places(self, role: Role, rows: Collection[int]) -> dict[int, str]:
+        """Where in the file with this role these rows are; see `Recording.places`."""
+        source = next(source for source in self._sources if role in source.roles)
+        return source.places(rows)
 
     @property
     def span(self) -> tuple[Micros, Micros] | None:
@@ -146,6 +151,10 @@ class _Source:
         if (np.diff(times) < 0).any():
             self._order = np.argsort(times, kind="stable")
             self.times = times[self._order]
+
+    def places(self, rows: Collection[int]) -> dict[int, str]:
+        """Where in the file these rows are."""
+        return self._index.recording.places(rows)
 
     def read(self) -> Iterator[RecordedRecord]:
         """The records in the order of time; offsets count them."""
