@@ -49,7 +49,7 @@ def write_deployment(
 
 
 def write_recordings(directory: Path, rows: int, *, seed: int = 1) -> tuple[Path, Path]:
-    """Predictions a minute apart, and their labels without times; half-way, `amount` goes up.
+    """Predictions a minute apart, and their labels at once; half-way, `amount` goes up.
 
     From there on half of the predictions are wrong.
     """
@@ -58,7 +58,7 @@ def write_recordings(directory: Path, rows: int, *, seed: int = 1) -> tuple[Path
     with predictions.open("w", newline="") as p_file, labels.open("w", newline="") as l_file:
         said, truth = csv.writer(p_file), csv.writer(l_file)
         said.writerow(["id", "at", "predicted", "probability", "amount", "country"])
-        truth.writerow(["id", "truth"])
+        truth.writerow(["id", "truth", "known_at"])
         for row in range(rows):
             shifted = row >= rows // 2
             at = (START + timedelta(minutes=row)).isoformat()
@@ -67,5 +67,5 @@ def write_recordings(directory: Path, rows: int, *, seed: int = 1) -> tuple[Path
             predicted = 1 - label if wrong else label
             amount = chance.gauss(3.0 if shifted else 0.0, 1.0)
             said.writerow([f"r{row}", at, predicted, 0.9 if predicted else 0.1, amount, "DE"])
-            truth.writerow([f"r{row}", label])
+            truth.writerow([f"r{row}", label, at])
     return predictions, labels

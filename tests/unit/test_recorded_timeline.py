@@ -5,6 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from driftline.config.deployment import Stream
@@ -73,7 +75,7 @@ def test_labels_without_times_come_right_after_their_predictions(tmp_path: Path)
     timeline = build_timeline(
         stream(),
         written(tmp_path, "p.csv", PREDICTIONS),
-        written(tmp_path, "l.csv", "id,truth\na,1\nz,1\nb,0\n"),
+        written(tmp_path, "l.csv", "id,truth,known\na,1,\nz,1,\nb,0,\n"),
     )
     assert course(timeline) == [
         "p a 2024-01-01",
@@ -113,7 +115,7 @@ def test_a_nested_time_is_written_where_it_is_declared(tmp_path: Path) -> None:
     timeline = build_timeline(
         stream(labels__time="meta.known"),
         written(tmp_path, "p.csv", PREDICTIONS),
-        written(tmp_path, "l.csv", "id,truth\na,1\n"),
+        written(tmp_path, "l.jsonl", '{"id": "a", "truth": 1}\n'),
     )
     [*_, last] = timeline.batches(1)
     [*_, label] = [batch for batch in timeline if batch.roles == (Role.LABELS,)]
@@ -171,7 +173,7 @@ def test_ids_count_within_their_instance(tmp_path: Path) -> None:
     timeline = build_timeline(
         stream(split_by="model"),
         written(tmp_path, "p.csv", "id,at,y,model\na,2024-01-01,1,m\na,2024-02-01,1,n\n"),
-        written(tmp_path, "l.csv", "id,truth,model\na,1,n\n"),
+        written(tmp_path, "l.csv", "id,truth,model,known\na,1,n,\n"),
     )
     assert course(timeline)[-1] == "l a 2024-02-01"
 
@@ -194,6 +196,7 @@ def test_pieces_hold_the_predictions_first(tmp_path: Path) -> None:
         stream(),
         written(tmp_path, "p.csv", PREDICTIONS),
         written(tmp_path, "l.csv", "id,truth\na,1\nb,1\nc,0\n"),
+        label_delay=timedelta(0),
     )
     assert [(batch.roles[0], len(batch.records)) for batch in timeline.batches(4)] == [
         (Role.PREDICTIONS, 2),
@@ -212,6 +215,116 @@ def test_a_file_without_a_declared_column_is_refused(tmp_path: Path) -> None:
     said = r"no column id, which the stream declares as predictions\.id; its columns are nr, at, y"
     with pytest.raises(RecordingError, match=said):
         build_timeline(stream(), path)
+
+
+FULL: dict[str, Any] = {
+    "predictions__score": "sure",
+    "predictions__version": "model",
+    "predictions__features": ["car_value", {"name": "balance", "path": "account.balance"}],
+    "split_by": "country",
+    "where": {"kind": "loan"},
+}
+FULL_COLUMNS = ("id", "at", "y", "sure", "model", "car_value", "account.balance", "country", "kind")
+
+
+@pytest.mark.parametrize(
+    ("column", "named", "declared"),
+    [
+        ("at", "when", "predictions.time"),
+        ("sure", "pure", "predictions.score (did you mean pure?)"),
+        ("model", "modell", "predictions.version (did you mean modell?)"),
+        ("car_value", "CarValue", "predictions.features.car_value (did you mean CarValue?)"),
+        ("account.balance", "amount", "predictions.features.balance"),
+        ("country", "county", "split_by (did you mean county?)"),
+        ("kind", "sort", "where.kind"),
+    ],
+)
+def test_every_declared_field_needs_its_column(
+    tmp_path: Path, column: str, named: str, declared: str
+) -> None:
+    """Also one that a record may lack: no record has it, so it is misspelt or another file's."""
+    columns = [named if one == column else one for one in FULL_COLUMNS]
+    path = written(tmp_path, "p.csv", ",".join(columns) + "\n")
+    with pytest.raises(RecordingError) as error:
+        build_timeline(stream(**FULL), path)
+    said = f"has no column {column}, which the stream declares as {declared}; its columns are "
+    assert said + ", ".join(columns) in str(error.value)
+
+
+def test_parquet_needs_the_nested_field_too(tmp_path: Path) -> None:
+    """Its schema says what the objects hold. All that is missing is told at once."""
+    path = tmp_path / "p.parquet"
+    row = {"id": 1, "at": "2024-01-01", "y": 1, "account": {"balance": 2.5}, "car_value": 1.0}
+    pq.write_table(pa.Table.from_pylist([row]), path)
+    features = [{"name": "balance", "path": "account.balance"}, "car_value"]
+    build_timeline(stream(predictions__features=features), path)
+    with pytest.raises(RecordingError) as error:
+        build_timeline(stream(predictions__features=["account.sum", "age"]), path)
+    assert "has no column account.sum, which" in str(error.value)
+    assert "and no column age, which the stream declares as predictions." in str(error.value)
+
+
+def test_a_record_of_json_lines_may_lack_a_feature(tmp_path: Path) -> None:
+    """Each has its own fields: what is not there is a missing value."""
+    path = written(tmp_path, "p.jsonl", '{"id": 1, "at": "2024-01-01", "y": 1}\n')
+    assert len(build_timeline(stream(predictions__features=["age"]), path)) == 1
+
+
+def test_labels_need_the_column_of_their_time(tmp_path: Path) -> None:
+    """Unless a label delay says when they come."""
+    predictions = written(tmp_path, "p.csv", PREDICTIONS)
+    labels = written(tmp_path, "l.csv", "id,truth,knwon\na,1,2024-05-05\n")
+    said = r"no column known, which .* labels\.time \(did you mean knwon\?\)"
+    with pytest.raises(RecordingError, match=said):
+        build_timeline(stream(), predictions, labels)
+    untimed = written(tmp_path, "u.csv", "id,truth\na,1\n")
+    with pytest.raises(RecordingError, match=r"labels\.time \(--label-delay says when"):
+        build_timeline(stream(), predictions, untimed)
+    assert len(build_timeline(stream(), predictions, untimed, label_delay=timedelta(0))) == 4
+
+
+NESTED = {
+    "predictions__id": "application.id",
+    "predictions__time": "application.meta.at",
+    "predictions__features": ["debt"],
+}
+
+
+def test_a_column_named_as_a_dotted_path_is_the_nested_field(tmp_path: Path) -> None:
+    """Its records are as they would be in the topic; the labels find their predictions."""
+    timeline = build_timeline(
+        stream(**NESTED, labels__id="of.id"),
+        written(
+            tmp_path,
+            "p.csv",
+            "application.id,application.meta.at,y,debt\n7,2024-01-01,1,\n8,,0,2\n",
+        ),
+        written(tmp_path, "l.csv", "of.id,truth\n7,1\n"),
+        label_delay=timedelta(days=9),
+    )
+    first, second, label = [record for batch in timeline for record in batch.records]
+    meta = {"at": "2024-01-01"}
+    assert json.loads(first.value) == {"application": {"id": 7, "meta": meta}, "y": 1}
+    assert json.loads(second.value) == {"application": {"id": 8}, "y": 0, "debt": 2}
+    assert json.loads(label.value)["of"] == {"id": 7}
+    assert json.loads(label.value)["known"] == "2024-01-10T00:00:00Z"
+
+
+def test_a_name_that_holds_dots_stays_one_name(tmp_path: Path) -> None:
+    """Where it is declared as one, in brackets."""
+    path = written(tmp_path, "p.csv", "a.b,at,y,c.d\n7,2024-01-01,1,5\n")
+    declared = stream(predictions__id=["a.b"], predictions__features=["c.d"])
+    [[record]] = [batch.records for batch in build_timeline(declared, path)]
+    assert json.loads(record.value) == {"a.b": 7, "at": "2024-01-01", "y": 1, "c": {"d": 5}}
+
+
+def test_a_nested_field_comes_before_a_column_of_its_path(tmp_path: Path) -> None:
+    """In Parquet, which may have both."""
+    row = {"in": {"id": 1}, "in.id": 2, "at": "2024-01-01", "y": 1}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "p.parquet")
+    declared = stream(predictions__id="in.id")
+    [[record]] = [batch.records for batch in build_timeline(declared, tmp_path / "p.parquet")]
+    assert json.loads(record.value) == row
 
 
 def test_labels_for_a_stream_without_labels_are_refused(tmp_path: Path) -> None:

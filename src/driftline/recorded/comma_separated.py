@@ -44,6 +44,10 @@ class CsvRecording:
         """The header's names."""
         return tuple(filter(None, self._names))
 
+    def holds(self, path: tuple[str, ...]) -> bool:
+        """See `Recording.holds`; in a CSV nothing is nested."""
+        return len(path) == 1 and path[0] in self.columns
+
     def count(self) -> int:
         """How many records there are; reads the file once."""
         self._resolve()

@@ -10,17 +10,17 @@ import pyarrow as pa
 
 from driftline.config.spec import canonical
 from driftline.config.streams import PredictionsSpec
-from driftline.model import SECOND, Role
+from driftline.model import SECOND
 from driftline.recorded.places import column_of, values_at
-from driftline.recorded.recording import RecordingError
 from driftline.recorded.times import ABSENT, parse_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from driftline.config.fields import FieldPath
-    from driftline.config.streams import LabelsSpec, StreamSpec
+    from driftline.config.streams import StreamSpec
     from driftline.eventlog.messages import Ints
+    from driftline.model import Role
     from driftline.recorded.recording import Json, JsonRecord, Recording
 
 
@@ -55,20 +55,17 @@ def build_index(
     """Read a file for its times and, if asked, its ids.
 
     Args:
-        spec: the stream's declaration.
+        spec: the stream's declaration, with this role.
         recording: the file.
         role: what it holds.
         ids: whether ids are needed.
         labelled_only: leave out records without a label.
 
     Raises:
-        RecordingError: the file does not read, or has no column for a field that every record
-            needs.
+        RecordingError: the file does not read.
     """
     source = spec.source(role)
-    if source is None:
-        raise RecordingError(recording.path, f"the stream declares no {role}")
-    _check_columns(recording, source, role)
+    assert source is not None  # noqa: S101 - who opens a file asks for it first
     outcome = source.prediction if isinstance(source, PredictionsSpec) else source.label
     fields = [source.id, outcome, *([source.time.field] if source.time else [])]
     only = {column_of(field) for field in (*fields, *_splitting(spec))}
@@ -111,27 +108,6 @@ def filled(times: Ints) -> Ints:
     last_known = np.maximum.accumulate(np.where(known, np.arange(len(times)), 0))
     last_known[: int(known.argmax())] = known.argmax()
     return times[last_known]
-
-
-def _check_columns(recording: Recording, source: PredictionsSpec | LabelsSpec, role: Role) -> None:
-    """Refuse at once a file of which every record would be refused."""
-    if recording.columns is None:
-        return
-    needed = {"id": source.id}
-    if isinstance(source, PredictionsSpec):
-        needed["prediction"] = source.prediction
-        if source.time is not None:
-            needed["time"] = source.time.field
-    else:
-        needed["label"] = source.label
-    for name, field in needed.items():
-        column = column_of(field)
-        if column not in recording.columns:
-            message = (
-                f"has no column {column}, which the stream declares as {role}.{name}; "
-                f"its columns are {', '.join(recording.columns)}"
-            )
-            raise RecordingError(recording.path, message)
 
 
 def _splitting(spec: StreamSpec) -> list[FieldPath]:

@@ -32,7 +32,17 @@ class ParquetRecording:
             if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
                 message = f"column {field.name} holds bytes, which JSON cannot; it should be text"
                 raise RecordingError(path, message)
+        self._schema = schema
         self.columns: tuple[str, ...] = tuple(schema.names)
+
+    def holds(self, path: tuple[str, ...]) -> bool:
+        """See `Recording.holds`."""
+        kind: Any = pa.struct(self._schema)
+        for name in path:
+            if not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
+                return False
+            kind = kind.field(name).type
+        return True
 
     def count(self) -> int:
         """How many records there are."""

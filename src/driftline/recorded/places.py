@@ -32,20 +32,39 @@ def values_at(records: Sequence[JsonRecord], field: FieldPath) -> list[Json]:
     return values
 
 
-def declared_fields(spec: StreamSpec, role: Role) -> list[FieldPath]:
-    """Every field that the stream reads from records in this role."""
+def put_at(record: JsonRecord, path: Sequence[str], value: Json) -> None:
+    """Write a field where its path leads; what is no object on the way becomes one."""
+    *outer, last = path
+    for name in outer:
+        inner = record.get(name)
+        if not isinstance(inner, dict):
+            inner = record[name] = {}
+        record = inner
+    record[last] = value
+
+
+def declared_fields(spec: StreamSpec, role: Role) -> dict[str, FieldPath]:
+    """Every field that the stream reads from records in this role, by where it is declared."""
     source = spec.source(role)
     if source is None:
-        return []
-    fields = [source.id]
+        return {}
+    fields: dict[str, FieldPath | None] = {
+        "id": source.id,
+        "time": source.time.field if source.time else None,
+    }
     if isinstance(source, PredictionsSpec):
-        fields.append(source.prediction)
-        fields += (field for field in (source.score, source.version) if field)
-        fields += (feature.path for feature in source.features)
+        fields |= {
+            "prediction": source.prediction,
+            "score": source.score,
+            "version": source.version,
+            **{f"features.{feature.name}": feature.path for feature in source.features},
+        }
     else:
-        fields.append(source.label)
-    if source.time is not None:
-        fields.append(source.time.field)
-    if spec.split_by is not None:
-        fields.append(spec.split_by)
-    return fields
+        fields["label"] = source.label
+    own_where = not isinstance(source, PredictionsSpec) and source.where is not None
+    where = f"{role}.where" if own_where else "where"
+    return {
+        **{f"{role}.{name}": field for name, field in fields.items() if field is not None},
+        **{f"{where}.{field}": field for field, _ in spec.where_of(role)},
+        **({"split_by": spec.split_by} if spec.split_by is not None else {}),
+    }

@@ -40,8 +40,11 @@ class Recording(Protocol):
     path: Path
 
     @property
-    def columns(self) -> tuple[str, ...] | None:
-        """The fields that records may have; None where only the records themselves know."""
+    def columns(self) -> tuple[str, ...]:
+        """The fields that records may have; none where only the records themselves know."""
+
+    def holds(self, path: tuple[str, ...]) -> bool:
+        """Whether a record may have the field at this path of names of nested objects."""
 
     def count(self) -> int:
         """How many records there are."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from driftline.config.fields import FieldSource
-from driftline.recorded.places import column_of, declared_fields
+from driftline.recorded.places import column_of, declared_fields, put_at
 from driftline.recorded.recording import BrokenLine
 from driftline.recorded.times import write_times
 
@@ -58,7 +58,7 @@ class Writer:
             own_times: per record whether it keeps the time it has; the others get theirs written
                 as the declared field. None: all keep theirs.
         """
-        fields = declared_fields(spec, role)
+        fields = declared_fields(spec, role).values()
         self._key = next((column_of(f) for f in fields if f.source is FieldSource.KEY), None)
         self._headers = dict.fromkeys(
             column_of(field) for field in fields if field.source is FieldSource.HEADER
@@ -116,17 +116,9 @@ class Writer:
     ) -> None:
         if all(own):
             return
-        *outer, last = field.field.path
         for record, keeps, at in zip(records, own, write_times(times, field.unit), strict=True):
-            if keeps:
-                continue
-            place = record
-            for name in outer:
-                inner = place.get(name)
-                if not isinstance(inner, dict):
-                    inner = place[name] = {}
-                place = inner
-            place[last] = at
+            if not keeps:
+                put_at(record, field.field.path, at)
 
 
 def in_order(records: Iterable[RecordedRecord], order: Ints) -> Iterator[RecordedRecord]:

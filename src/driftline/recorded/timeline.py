@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from driftline.model import Role
-from driftline.recorded.files import open_recording
+from driftline.recorded.declared import open_declared
 from driftline.recorded.index import build_index, prediction_times
 from driftline.recorded.label_times import label_times
 from driftline.recorded.records import Writer, in_order
@@ -118,21 +118,22 @@ def build_timeline(
     A label's time that is not the file's own is written into the record as its declared field.
 
     Raises:
-        RecordingError: a file does not read, or a declared field is not among its columns.
+        RecordingError: a file does not read, or a declared field is not among its columns; of the
+            labels' time only without `label_delay`.
     """
     spec = stream.spec
     both = (
         labels is None and spec.labels is not None and spec.labels.topic == spec.predictions.topic
     )
     roles = (Role.PREDICTIONS, Role.LABELS) if both else (Role.PREDICTIONS,)
-    index = build_index(spec, open_recording(predictions), Role.PREDICTIONS, ids=labels is not None)
+    said = open_declared(predictions, spec, roles)
+    index = build_index(spec, said, Role.PREDICTIONS, ids=labels is not None)
     predicted_at = prediction_times(index)
     sources = [_Source(roles, index, predicted_at, Writer(spec, Role.PREDICTIONS, None))]
     if labels is not None:
         same_file = labels.resolve() == predictions.resolve()
-        answers = build_index(
-            spec, open_recording(labels), Role.LABELS, ids=True, labelled_only=same_file
-        )
+        known = open_declared(labels, spec, [Role.LABELS], timed=label_delay is None)
+        answers = build_index(spec, known, Role.LABELS, ids=True, labelled_only=same_file)
         times, own = label_times(answers, index, predicted_at, label_delay)
         sources.append(_Source((Role.LABELS,), answers, times, Writer(spec, Role.LABELS, own)))
     return Timeline(tuple(sources))
