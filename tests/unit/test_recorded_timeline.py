@@ -11,7 +11,7 @@ import pytest
 
 from driftline.config.deployment import Stream
 from driftline.config.streams import StreamSpec
-from driftline.decode import build_decoder
+from driftline.decode import RejectCode, build_decoder
 from driftline.model import Role, SourcePartition, iso
 from driftline.recorded import RecordingError, Timeline, build_timeline
 
@@ -344,6 +344,45 @@ def test_times_that_do_not_read_come_with_the_row_before(tmp_path: Path) -> None
         "p c 2024-01-01",
         "p d 2024-01-03",
     ]
+
+
+@pytest.mark.parametrize("time", ["known", "meta.known"])
+def test_a_labels_time_that_does_not_read_stays_and_is_refused(tmp_path: Path, time: str) -> None:
+    """As a prediction's is: only a label without a time is given one."""
+    watched = stream(labels__time=time)
+    timeline = build_timeline(
+        watched,
+        written(tmp_path, "p.csv", PREDICTIONS),
+        written(tmp_path, "l.csv", f"id,truth,{time}\na,1,2024-01-05\nb,0,gestern\nc,1,\n"),
+    )
+    assert course(timeline) == [
+        "p a 2024-01-01",
+        "p b 2024-01-02",
+        "l b 2024-01-02",
+        "p c 2024-01-03",
+        "l c 2024-01-03",
+        "l a 2024-01-05",
+    ]
+    labels = [one for batch in timeline if Role.LABELS in batch.roles for one in batch.records]
+    decoder = build_decoder(watched, Role.LABELS)
+    decoded = decoder.decode(SourcePartition("file", 0), labels, seen_at=None)
+    assert decoded.ids == ("c", "a")
+    assert [(one.code, "'gestern'" in one.message) for one in decoded.rejects] == [
+        (RejectCode.TIME_FORMAT, True)
+    ]
+
+
+def test_a_label_delay_stands_for_times_that_do_not_read(tmp_path: Path) -> None:
+    """It moves every label, whatever the file says; one of no prediction keeps its own."""
+    timeline = build_timeline(
+        stream(),
+        written(tmp_path, "p.csv", PREDICTIONS),
+        written(tmp_path, "l.csv", "id,truth,known\na,1,gestern\nz,1,gestern\n"),
+        label_delay=timedelta(days=7),
+    )
+    labels = [one for batch in timeline if Role.LABELS in batch.roles for one in batch.records]
+    known = [json.loads(one.value)["known"] for one in labels]
+    assert known == ["2024-01-08T00:00:00Z", "gestern"]
 
 
 def test_a_worker_reads_the_times_that_the_order_goes_by(tmp_path: Path) -> None:

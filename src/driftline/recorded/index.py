@@ -17,6 +17,8 @@ from driftline.recorded.times import ABSENT, parse_times
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from driftline.config.fields import FieldPath
     from driftline.config.streams import StreamSpec
     from driftline.eventlog.messages import Ints
@@ -32,7 +34,9 @@ class Index:
     rows: Ints | None
     """Which of the file's records these are; None: all of them."""
     times: Ints
-    """Their declared times in the file's order; `ABSENT` where there is none."""
+    """Their declared times in the file's order; `ABSENT` where there is none that reads."""
+    has_time: NDArray[np.bool_]
+    """Where there is something for a time, whether it reads or not."""
     ids: Any
     """Their ids as an Arrow array of text, if they were asked for."""
 
@@ -70,6 +74,7 @@ def build_index(
     fields = [source.id, outcome, *([source.time.field] if source.time else [])]
     only = {column_of(field) for field in (*fields, *_splitting(spec))}
     found_rows, found_times, found_ids = [], [np.empty(0, np.int64)], []
+    has_time = [np.empty(0, np.bool_)]
     first = 0
     for chunk in recording.records(only):
         records = chunk
@@ -80,6 +85,7 @@ def build_index(
             found_rows += [first + row for row in rows]
         times = values_at(records, source.time.field) if source.time else [None] * len(records)
         found_times.append(parse_times(times, source.time.unit if source.time else None))
+        has_time.append(np.array([time is not None for time in times], np.bool_))
         if ids:
             found_ids.append(pa.array(_ids(records, source.id, spec), pa.string()))
         first += len(chunk)
@@ -87,6 +93,7 @@ def build_index(
         recording,
         np.array(found_rows, np.int64) if labelled_only else None,
         np.concatenate(found_times),
+        np.concatenate(has_time),
         pa.chunked_array(found_ids, pa.string()) if ids else None,
     )
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def label_times(
     labels: Index, predictions: Index, predicted_at: Ints, delay: timedelta | None
 ) -> tuple[Ints, NDArray[np.bool_]]:
-    """Each label's time in the file's order, and whether it is the file's own.
+    """Each label's time in the file's order, and whether the record keeps what the file says.
+
+    It does so with what is no time, which is refused: only a label without one is given one.
 
     Args:
         labels: the labels, with ids.
@@ -35,7 +37,6 @@ def label_times(
     after = np.full(len(place), ABSENT, np.int64)
     wait = (delay or timedelta(0)) // timedelta(microseconds=1)
     after[matched] = predicted_at[place[matched]] + wait
-    own = labels.times != ABSENT
-    if delay is not None:
-        own &= ~matched
-    return filled(np.where(own, labels.times, after)), own
+    own = labels.has_time if delay is None else labels.has_time & ~matched
+    reads = own & (labels.times != ABSENT)
+    return filled(np.where(reads, labels.times, after)), own

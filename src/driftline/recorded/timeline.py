@@ -112,8 +112,9 @@ def build_timeline(
     A prediction's time is its declared field; where predictions have none (Kafka's timestamp
     counts), row n happens n seconds after 1970-01-01. A label's time is its prediction's (the one
     with its id) plus `label_delay` if given; else its declared field if it has one; else its
-    prediction's time: it comes right after it. A label of no known prediction, and a record whose
-    time does not read, come with the row before.
+    prediction's time: it comes right after it. A label of no known prediction, and a prediction
+    whose time does not read, come with the row before; a label whose time does not read comes with
+    its prediction. What does not read stays in the record, for its reader to refuse.
 
     A label's time that is not the file's own is written into the record as its declared field.
 
