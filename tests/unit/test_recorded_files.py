@@ -56,6 +56,19 @@ def test_a_type_that_only_the_end_of_a_file_tells_holds_for_all_of_it(tmp_path: 
     assert len(records) == 3 * CHUNK + 1
 
 
+def test_in_a_column_of_numbers_one_bad_cell_is_text_alone(tmp_path: Path) -> None:
+    """All others are what they would be without it; the same column else is text as a whole."""
+    cells = ["1", "-2", "+2.5", "1e3", "4 ", "", "NA", "-inf", "True", "abc", "1_0", "1" + "0" * 20]
+    rows = "\n".join(f"{cell},{cell}" for cell in cells)
+    recording = open_recording(written(tmp_path, "a.csv", f"x,t\n{rows}\n"), numbers={"x", "y"})
+    [records] = recording.records()
+    assert [record.get("x") for record in records] == [
+        *(1, -2, 2.5, 1000.0, 4, None, None, None, True, "abc", "1_0", 1e20)
+    ]
+    assert [record.get("t", "") for record in records] == cells
+    assert [*recording.records({"t"})] == [[{"t": cell} if cell else {} for cell in cells]]
+
+
 def test_identifiers_of_many_digits_keep_them(tmp_path: Path) -> None:
     """An integer beyond 64 bits is text, not a rounded float."""
     path = written(tmp_path, "a.csv", "id\n12345678901234567890\n1\n")

@@ -264,6 +264,48 @@ def test_parquet_needs_the_nested_field_too(tmp_path: Path) -> None:
     assert "and no column age, which the stream declares as predictions." in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "row"),
+    [
+        ({"predictions__score": "x"}, "{},2024-01-01,1,0.{}"),
+        ({"predictions__features": [{"name": "x", "path": "in.x"}]}, "{},2024-01-01,1,{}"),
+        ({"predictions__time": {"path": "x", "unit": "s"}}, "{},,1,{}"),
+        ({"task": "regression", "positive": None, "predictions__prediction": "x"}, "{},2024,1,{}"),
+        ({"predictions__score": {"header": "x"}}, "{},2024-01-01,1,0.{}"),
+    ],
+)
+def test_one_bad_cell_is_one_refused_record(
+    tmp_path: Path, change: dict[str, Any], row: str
+) -> None:
+    """Wherever a number is declared: the rest of its column are numbers."""
+    watched = stream(**{"predictions__time": None} | change)
+    column = "in.x" if "predictions__features" in change else "x"
+    rows = [row.format(n, n) for n in range(1, 6)]
+    rows[2] = rows[2].rpartition(",")[0] + ",abc"
+    file = written(tmp_path, "p.csv", "\n".join([f"id,at,y,{column}", *rows, ""]))
+    decoder = build_decoder(watched, Role.PREDICTIONS)
+    decoded = [
+        decoder.decode(SourcePartition("file", 0), batch.records, seen_at=None)
+        for batch in build_timeline(watched, file)
+    ]
+    [reject] = [one for part in decoded for one in part.rejects]
+    assert "'abc'; expected a number" in reject.message
+    assert sum(map(len, decoded)) == 4
+
+
+@pytest.mark.parametrize(("positive", "cells"), [(1, "1.0 no 0.0 1"), (True, "True no FALSE true")])
+def test_one_odd_cell_makes_no_other_class_of_the_positive_one(
+    tmp_path: Path, positive: object, cells: str
+) -> None:
+    """What is written as a number or as true or false stays one."""
+    watched = stream(positive=positive, predictions__time=None)
+    rows = [f"{n},{cell}" for n, cell in enumerate(cells.split())]
+    [batch] = build_timeline(watched, written(tmp_path, "p.csv", "\n".join(["id,y", *rows, ""])))
+    decoder = build_decoder(watched, Role.PREDICTIONS)
+    decoded = decoder.decode(SourcePartition("file", 0), batch.records, seen_at=None)
+    assert decoded.numbers["prediction"].tolist() == [1, 0, 0, 1]
+
+
 def test_a_record_of_json_lines_may_lack_a_feature(tmp_path: Path) -> None:
     """Each has its own fields: what is not there is a missing value."""
     path = written(tmp_path, "p.jsonl", '{"id": 1, "at": "2024-01-01", "y": 1}\n')

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from contextlib import suppress
+from math import isfinite
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import pyarrow as pa
@@ -18,23 +19,33 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-    from driftline.recorded.recording import JsonRecord
+    from driftline.recorded.recording import Json, JsonRecord
 
 _BLOCK: Final = 1 << 20
 _SAMPLE: Final = 1 << 16
 _MISFIT: Final = re.compile(r"In CSV column #(\d+): .*?invalid value '(.*)'", re.DOTALL)
-_BOOLEANS: Final = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
+_TRUE: Final = ("true", "True", "TRUE")
+_FALSE: Final = ("false", "False", "FALSE")
+_BOOLEANS: Final = frozenset((*_TRUE, *_FALSE))
+_NULLS: Final = frozenset(arrow_csv.ConvertOptions().null_values)
+"""What Arrow takes for a missing value in a column that is not text; the empty cell is one."""
+_INTEGER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
+_NUMBER: Final = re.compile(
+    r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|inf|infinity|nan)", re.ASCII | re.IGNORECASE
+)
 _LONG_INTEGER: Final = re.compile(r"[-+]?\d{16,}")
 
 
 class CsvRecording:
     """A CSV file. Each column is integers, numbers, true/false or text, as all of it fits.
 
-    Times and dates are text, as in the file.
+    Times and dates are text, as in the file. In a column of `numbers` a cell that is none is text
+    alone: it makes no texts of the others.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, numbers: Collection[str] = ()) -> None:
         self.path = path
+        self._numbers = numbers
         self._names = self._header()
         self._types: dict[str, Any] | None = None
         self._count = 0
@@ -57,9 +68,13 @@ class CsvRecording:
         """See `Recording.records`."""
         types = self._resolve()
         wanted = [name for name in self.columns if only is None or name in only]
+        mixed = [name for name in wanted if name in self._numbers and types[name] == pa.string()]
         for batch in self._batches(types, wanted):
             for begin in range(0, batch.num_rows, CHUNK):
-                yield to_records(batch.slice(begin, CHUNK), empty_is_absent=True)
+                records = to_records(batch.slice(begin, CHUNK), empty_is_absent=True)
+                for name in mixed:
+                    _read_singly(records, name)
+                yield records
 
     def places(self, rows: Collection[int]) -> dict[int, str]:
         """See `Recording.places`."""
@@ -139,8 +154,8 @@ class CsvRecording:
                     convert_options=arrow_csv.ConvertOptions(
                         column_types=types,
                         include_columns=list(wanted),
-                        true_values=["true", "True", "TRUE"],
-                        false_values=["false", "False", "FALSE"],
+                        true_values=_TRUE,
+                        false_values=_FALSE,
                     ),
                 )
         except pa.ArrowInvalid as error:
@@ -175,6 +190,30 @@ class _MisfitError(Exception):
     def __init__(self, match: re.Match[str]) -> None:
         super().__init__(match[0])
         self.match = match
+
+
+def _read_singly(records: list[JsonRecord], name: str) -> None:
+    """Make of this field's texts what each of them would be in a column that fits."""
+    for record in records:
+        if name in record:
+            value = _cell(record[name].strip())
+            if value is None:
+                del record[name]
+            else:
+                record[name] = value
+
+
+def _cell(text: str) -> Json:
+    if text in _NULLS:
+        return None
+    if text in _BOOLEANS:
+        return text in _TRUE
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if not _NUMBER.fullmatch(text):
+        return text
+    number = float(text)
+    return number if isfinite(number) else None
 
 
 def _rows(file: BinaryIO) -> Iterator[tuple[int, list[str]]]:

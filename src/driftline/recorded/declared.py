@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from driftline.config.fields import FieldSource
+from driftline.decode.layout import NUMERIC, Kind, build_layout
 from driftline.model import Role
 from driftline.recorded.files import open_recording
 from driftline.recorded.places import column_of, declared_fields, put_at
@@ -41,7 +42,7 @@ def open_declared(
     for role in roles:
         if spec.source(role) is None:
             raise RecordingError(path, f"the stream declares no {role}")
-    recording = open_recording(path)
+    recording = open_recording(path, numbers=_numbers(spec, roles))
     moved = {
         _name(field): field.path
         for role in roles
@@ -62,6 +63,15 @@ def open_declared(
 def _name(field: FieldPath) -> str:
     """What a column of this field is named."""
     return column_of(field) if field.source is FieldSource.KEY else ".".join(field.path)
+
+
+def _numbers(spec: StreamSpec, roles: Sequence[Role]) -> set[str]:
+    """The columns in which the stream looks for numbers, or for the one class that is positive.
+
+    To that, "1.0" in a column of texts would be another class than 1.0 in one of numbers.
+    """
+    columns = [column for role in roles for column in build_layout(spec, role).all_columns]
+    return {_name(column.field) for column in columns if column.kind in {*NUMERIC, Kind.BINARY}}
 
 
 def _check_columns(recording: Recording, needed: Mapping[str, FieldPath]) -> None:

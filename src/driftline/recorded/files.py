@@ -12,36 +12,39 @@ from driftline.recorded.parquet import ParquetRecording
 from driftline.recorded.recording import Recording, RecordingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from driftline.recorded.recording import JsonRecord
 
-_FORMATS: Final[Mapping[str, Callable[[Path], Recording]]] = {
-    ".csv": CsvRecording,
-    ".csv.gz": CsvRecording,
-    ".jsonl": JsonLinesRecording,
-    ".jsonl.gz": JsonLinesRecording,
-    ".ndjson": JsonLinesRecording,
-    ".ndjson.gz": JsonLinesRecording,
-    ".parquet": ParquetRecording,
-}
+_CSV: Final = (".csv", ".csv.gz")
+_JSON_LINES: Final = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
+_PARQUET: Final = (".parquet",)
 
 _encoder = msgspec.json.Encoder()
 
 
-def open_recording(path: Path) -> Recording:
+def open_recording(path: Path, *, numbers: Collection[str] = ()) -> Recording:
     """The file, known by its ending: CSV, JSON lines (either also gzipped) or Parquet.
+
+    Args:
+        path: where it is.
+        numbers: columns that should hold numbers; see `CsvRecording`.
 
     Raises:
         RecordingError: there is no such file, or it is of no such format.
     """
     if not path.is_file():
         raise RecordingError(path, "is a directory" if path.is_dir() else "no such file")
-    for ending, open_format in _FORMATS.items():
-        if path.name.lower().endswith(ending):
-            return open_format(path)
-    raise RecordingError(path, f"should end with one of {', '.join(_FORMATS)}")
+    name = path.name.lower()
+    if name.endswith(_CSV):
+        return CsvRecording(path, numbers)
+    if name.endswith(_JSON_LINES):
+        return JsonLinesRecording(path)
+    if name.endswith(_PARQUET):
+        return ParquetRecording(path)
+    endings = ", ".join((*_CSV, *_JSON_LINES, *_PARQUET))
+    raise RecordingError(path, f"should end with one of {endings}")
 
 
 def read_records(path: Path) -> Iterator[list[JsonRecord]]:
