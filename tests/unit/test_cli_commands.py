@@ -209,7 +209,9 @@ def test_replay_writes_alert_events(driftline: Command, tmp_path: Path) -> None:
     alerts = [read_drift(line.encode()) for line in ran.out.splitlines()]
     assert {alert.signal for alert in alerts} == {"error", "feature.amount"}
     assert {alert.trigger.topic for alert in alerts} == {"predictions.csv", "labels.csv"}
-    assert re.match(r"12,000 records in .* s \(.*/s\), \d+ alerts$", ran.err)
+    how_much, joined = ran.err.splitlines()
+    assert re.fullmatch(r"12,000 records in .* s \(.*/s\), \d+ alerts", how_much)
+    assert joined == "6,000 of 6,000 labels joined their prediction"
 
 
 def test_replay_of_alarms_names_the_record_behind_each(driftline: Command, tmp_path: Path) -> None:
@@ -239,7 +241,8 @@ def test_refused_records_are_told_and_do_not_stop_a_replay(
     where = ("--deployment", write_deployment(tmp_path))
     ran = driftline("replay", "churn", "--predictions", predictions, "--labels", labels, *where)
     assert ran.code == 0
-    assert "1 records were refused: " in ran.err
+    assert "1 record was refused: " in ran.err
+    assert "99 of 100 labels joined their prediction" in ran.err
     assert "predictions line 6: " in ran.err
     assert "\x1b" not in ran.err
 
@@ -273,6 +276,67 @@ def test_a_line_that_is_no_json_is_refused_and_the_others_go_on(
     assert "2 records were refused: not-json 1, not-an-object 1" in ran.err
     assert "predictions line 3: not-json: " in ran.err
     assert "predictions line 5: not-an-object: " in ran.err
+
+
+def test_labels_of_which_none_joined_are_shown_beside_the_predictions(
+    driftline: Command, tmp_path: Path
+) -> None:
+    """By an id of each side, and how long labels are waited for: one of both is the reason."""
+    predictions, labels = write_recordings(tmp_path, 20)
+    labels.write_text(labels.read_text().replace("\nr", "\nR-"))
+    where = ("--deployment", write_deployment(tmp_path))
+    ran = driftline("replay", "churn", "--predictions", predictions, "--labels", labels, *where)
+    assert ran.code == 0
+    assert ran.err.splitlines()[-1] == (
+        "0 of 20 labels joined their prediction: ids are such as 'r0' in the predictions and 'R-0'"
+        " in the labels, and labels are waited for up to 30d"
+    )
+
+
+HEADER = "id,at,predicted,probability,amount,country\n"
+RECORD = "r{},2026-01-01T00:0{}:00Z,1,{},1,{}\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([], "holds no record"),
+        ([RECORD.format(n, n, "high", "DE") for n in range(7)], "none of its 7 records could be"),
+        (
+            [RECORD.format(n, n, 0.5, "FR") for n in range(7)],
+            "none of its 7 records is one of the stream's predictions",
+        ),
+    ],
+)
+def test_a_replay_that_nothing_came_of_has_failed(
+    driftline: Command, tmp_path: Path, rows: list[str], said: str
+) -> None:
+    """Said in the last line, whether nothing was there, all was refused or none of it is ours."""
+    predictions = tmp_path / "predictions.csv"
+    predictions.write_text(HEADER + "".join(rows))
+    stream = write_deployment(tmp_path) / "streams" / "churn.yaml"
+    stream.write_text("where: {country: DE}\n" + stream.read_text())
+    ran = driftline("replay", "churn", "--predictions", predictions, "--deployment", tmp_path)
+    assert ran.code == 1
+    assert f"driftline: {predictions}: {said}" in ran.err.splitlines()[-1]
+    if "refused" in ran.err:
+        assert "line 2: score-type: score (probability) is 'high'" in ran.err
+
+
+def test_labels_of_which_none_could_be_taken_in_fail_too(
+    driftline: Command, tmp_path: Path
+) -> None:
+    """But a file without any is one of labels that are not known yet."""
+    predictions, labels = write_recordings(tmp_path, 20)
+    where = ("--deployment", write_deployment(tmp_path))
+    files = ("--predictions", predictions, "--labels", labels)
+    labels.write_text(labels.read_text().replace("2026-", "on "))
+    ran = driftline("replay", "churn", *files, *where)
+    assert ran.code == 1
+    labels.write_text("id,truth,known_at\n")
+    ran = driftline("replay", "churn", *files, *where)
+    assert ran.code == 0
+    assert ran.err.splitlines()[-1] == f"{labels}: holds no record"
 
 
 def test_what_a_command_writes_as_json_cannot_fool_a_terminal(

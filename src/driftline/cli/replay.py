@@ -21,14 +21,16 @@ from driftline.cli.common import (
 )
 from driftline.cli.progress import Progress
 from driftline.cli.wording import many
+from driftline.config.durations import format_duration
 from driftline.logs import printable
 from driftline.model import Role, iso
-from driftline.recorded import RecordedRecord, build_timeline
+from driftline.recorded import RecordedRecord, RecordingError, build_timeline
 from driftline.replay import Replay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from driftline.config.streams import StreamSpec
     from driftline.intake import Refused
     from driftline.model import Alarm, InstanceKey
     from driftline.recorded import Timeline
@@ -59,13 +61,20 @@ def replay(
     declared = load(deployment)
     found = find_stream(declared, stream)
     timeline = build_timeline(found, predictions, labels, label_delay=label_delay)
-    names = {Role.PREDICTIONS: predictions.name}
+    files = {Role.PREDICTIONS: predictions}
     if labels is not None:
-        names[Role.LABELS] = labels.name
+        files[Role.LABELS] = labels
+    names = {role: path.name for role, path in files.items()}
     refusals = _Refusals()
     player = Replay(found, names, deployment=declared.settings.name, on_refused=refusals.count_all)
     _play(player, timeline, "alarm" if alarms else "alert")
     refusals.tell(timeline)
+    if player.taken[Role.LABELS]:
+        _tell_joined(player, found.spec)
+    for role, path in files.items():
+        roles = (role,) if labels is not None else tuple(Role)
+        if not any(player.taken[one] for one in roles):
+            _tell_nothing_taken(path, role, timeline.count(role), refusals.count(role))
 
 
 def _play(player: Replay, timeline: Timeline, what: str) -> None:
@@ -91,6 +100,32 @@ def _play(player: Replay, timeline: Timeline, what: str) -> None:
     )
 
 
+def _tell_joined(player: Replay, spec: StreamSpec) -> None:
+    """How many labels found their prediction; if none did, what there is to compare."""
+    joined = player.joined
+    line = f"{joined:,} of {many(player.taken[Role.LABELS], 'label')} joined their prediction"
+    if not joined and spec.labels is not None and Role.PREDICTIONS in player.first_ids:
+        said, known = (ascii(player.first_ids[role]) for role in Role)
+        line += f": ids are such as {said} in the predictions and {known} in the labels"
+        if spec.split_by is not None:
+            line += f" (each counts within its {spec.split_by})"
+        line += f", and labels are waited for up to {format_duration(spec.labels.horizon)}"
+    typer.echo(printable(line), err=True)
+
+
+def _tell_nothing_taken(path: Path, role: Role, records: int, refused: int) -> None:
+    """A file that came to nothing has failed; only labels may not be there yet."""
+    if not records and role is Role.LABELS:
+        typer.echo(printable(f"{path}: holds no record"), err=True)
+    elif not records:
+        raise RecordingError(path, "holds no record")
+    elif refused:
+        raise RecordingError(path, f"none of its {many(records, 'record')} could be taken in")
+    else:
+        message = f"none of its {many(records, 'record')} is one of the stream's {role}"
+        raise RecordingError(path, message)
+
+
 def _alarm(instance: InstanceKey, alarm: Alarm) -> dict[str, Any]:
     trigger = alarm.trigger
     return {
@@ -114,18 +149,25 @@ class _Refusals:
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
+        self._roles: Counter[Role] = Counter()
         self._first: list[Refused] = []
 
     def count_all(self, refused: Sequence[Refused]) -> None:
         self._counts.update(one.reject.code.value for one in refused)
+        self._roles.update(one.role for one in refused)
         self._first += refused[: REFUSALS_SHOWN - len(self._first)]
+
+    def count(self, role: Role) -> int:
+        """How many of this role."""
+        return self._roles[role]
 
     def tell(self, timeline: Timeline) -> None:
         """Write it to standard error; the timeline knows where in its files the rows are."""
         if not self._counts:
             return
         counts = ", ".join(f"{code} {count:,}" for code, count in self._counts.most_common())
-        typer.echo(f"{self._counts.total():,} records were refused: {counts}", err=True)
+        total = many(self._counts.total(), "record was", "records were")
+        typer.echo(f"{total} refused: {counts}", err=True)
         rows = [(one.role, _row(one), one.reject) for one in self._first]
         places = {
             role: timeline.places(role, {row for of, row, _ in rows if of == role})

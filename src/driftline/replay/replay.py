@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from driftline.eventlog.messages import Rows
 from driftline.intake import SourceRange, TopicReader
 from driftline.model import Role, SourcePartition
 from driftline.monitor.partition import PartitionMonitor
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     from driftline.config.deployment import Stream
     from driftline.decode import Record
+    from driftline.eventlog.messages import Message
     from driftline.intake import Refused
     from driftline.monitor.effects import Effects
     from driftline.recorded import Timeline
@@ -52,6 +55,15 @@ class Replay:
         self._offset = 0
         self.records = 0
         """Records read so far."""
+        self.taken: Counter[Role] = Counter()
+        """How many were taken in of each role: neither refused nor another stream's."""
+        self.first_ids: dict[Role, str] = {}
+        """The id of the first one of each role that was taken in."""
+
+    @property
+    def joined(self) -> int:
+        """How many labels joined their prediction so far."""
+        return sum(instance.outcomes["joined"] for instance in self.monitor.instances)
 
     def run(self, timeline: Timeline) -> Iterator[Effects]:
         """Go through the files, yielding what each batch brings about.
@@ -97,9 +109,16 @@ class Replay:
         reading = file.reader.read(passed, records, seen_at=None)
         if reading.refused:
             self._on_refused(reading.refused)
+        for _, message in reading.messages:
+            self._count(message)
         effects = self.monitor.apply_all((self._next(), one) for _, one in reading.messages)
         self.monitor.discard_changes()
         return effects
+
+    def _count(self, message: Message) -> None:
+        if isinstance(message, Rows):
+            self.taken[message.role] += len(message)
+            self.first_ids.setdefault(message.role, message.ids[0])
 
     def _next(self) -> int:
         self._offset += 1
