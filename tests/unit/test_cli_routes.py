@@ -144,7 +144,10 @@ def test_an_alert_that_cannot_be_is_wrong_usage(
 
 
 def test_check_shows_receivers_and_routes(driftline: Command, deployment: Path) -> None:
-    """And what may be meant otherwise. Secrets need not be there, and none is asked for."""
+    """And what may be meant otherwise.
+
+    Secrets that a worker would miss here are said, and no error: they may be elsewhere.
+    """
     ran = driftline("check", "-d", deployment)
     assert ran.code == 0, ran.err
     lines = [" ".join(line.split()) for line in ran.out.splitlines()]
@@ -165,13 +168,21 @@ def test_check_shows_receivers_and_routes(driftline: Command, deployment: Path) 
         "2 owner=fraud team stop at once, once, not when resolved always",
         "3 everything log stop at once, once always",
         "note: receivers.spare: no route names it",
+        (
+            "note: receiver team: the secret in environment variable NOT_SET_ANYWHERE is not set"
+            " or empty; a worker does not start so"
+        ),
+        (
+            "note: receiver on-call: the secret in file nowhere.key cannot be read: No such file"
+            " or directory; a worker does not start so"
+        ),
         "note: routes[1].match.tag: no stream has a tag like 'us'",
         "note: routes[2].match.owner: no stream has an owner like 'fraud'",
     ]
 
 
 def test_checks_json_has_them_too(driftline: Command, deployment: Path) -> None:
-    """Under `alerting`, without a word of where secrets are."""
+    """Under `alerting`, with the same notes."""
     ran = driftline("check", "-d", deployment, "--json")
     told = ran.json["alerting"]
     assert told["receivers"]["on-call"] == {
@@ -185,8 +196,20 @@ def test_checks_json_has_them_too(driftline: Command, deployment: Path) -> None:
         ["team"],
         ["log"],
     ]
-    assert len(told["notes"]) == 3
-    assert "NOT_SET_ANYWHERE" not in ran.out
+    assert len(told["notes"]) == 5
+
+
+def test_a_secret_that_is_there_is_no_note_and_not_shown(
+    driftline: Command, deployment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong with one is said without it."""
+    (deployment / "nowhere.key").write_text("canary-key")
+    for url, noted in (("https://hooks.example/canary", 0), ("hooks.example/canary", 1)):
+        monkeypatch.setenv("NOT_SET_ANYWHERE", url)
+        ran = driftline("check", "-d", deployment)
+        assert ran.code == 0, ran.err
+        assert ran.out.count("a worker does not start so") == noted
+        assert "canary" not in ran.out + ran.err
 
 
 def test_who_is_told_does_not_make_it_another_deployment(

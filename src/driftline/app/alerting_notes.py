@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.config.patterns import match_any
+from driftline.errors import DriftlineError
+from driftline.notify.receivers import build_receiver
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -13,13 +15,18 @@ if TYPE_CHECKING:
     from driftline.config.deployment import Deployment
 
 
-def alerting_notes(deployment: Deployment) -> list[str]:
-    """Receivers that no route names, and routes that match no stream as they are declared now."""
+def alerting_notes(deployment: Deployment, environ: Mapping[str, str]) -> list[str]:
+    """What should be looked at.
+
+    Receivers that no route names, or whose secrets are not in this environment, and routes that
+    match no stream as they are declared now.
+    """
     alerting = deployment.alerting
     used = {name for route in alerting.routes for name in route.receivers}
     notes = [
         f"receivers.{name}: no route names it" for name in alerting.receivers if name not in used
     ]
+    notes += _unusable(deployment, environ)
     declared = _declared(deployment)
     for place, route in enumerate(alerting.routes):
         notes += [
@@ -27,6 +34,15 @@ def alerting_notes(deployment: Deployment) -> list[str]:
             for key, noun, pattern in _unmatched(route.match, declared)
         ]
     return notes
+
+
+def _unusable(deployment: Deployment, environ: Mapping[str, str]) -> Iterator[str]:
+    """What a worker that notifies would end with. Not wrong here: secrets may be elsewhere."""
+    for name, spec in deployment.alerting.receivers.items():
+        try:
+            build_receiver(name, spec, deployment.directory, environ)
+        except DriftlineError as error:
+            yield f"{error}; a worker does not start so"
 
 
 def _declared(deployment: Deployment) -> Mapping[str, Collection[str]]:

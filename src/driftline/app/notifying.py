@@ -14,7 +14,7 @@ from driftline.notify.deliveries import Deliveries
 from driftline.notify.directory import ReceiverDirectory
 from driftline.notify.fates import Fates, NoHealth
 from driftline.notify.jobs import Jobs
-from driftline.notify.receivers import build_receivers, build_subscription_receiver
+from driftline.notify.receivers import build_subscription_receiver
 from driftline.notify.retraining import RetrainRequests
 from driftline.notify.routing import Router
 from driftline.notify.sender import Sender
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from driftline.app.connections import Connections
+    from driftline.config.alerting import AlertingSpec
     from driftline.config.deployment import Deployment
     from driftline.metrics import Metrics
     from driftline.notify.fates import Health
+    from driftline.notify.notification import Receiver
     from driftline.store.client import Client
     from driftline.transport.producer import Producer
     from driftline.transport.topics import TopicAdmin
@@ -43,21 +45,21 @@ class Notifying:
         self,
         deployment: Deployment,
         connections: Connections,
-        environ: Mapping[str, str],
+        receivers: Mapping[str, Receiver],
         *,
         producer: Producer,
         admin: TopicAdmin,
         metrics: Metrics,
         health: Health | None = None,
     ) -> None:
-        """Raises DriftlineError where a receiver's secret cannot be read, or is wrong."""
+        """`receivers` are the declared ones, by name."""
         self._deployment = deployment
         self._metrics = metrics
         alerting = deployment.alerting
         self._client = client = build_client(connections.redis)
         name = deployment.settings.name
         subscriptions = SubscriptionStore(client, name, alerting.subscriptions)
-        self._directory = _directory(deployment, environ, subscriptions)
+        self._directory = _directory(deployment.alerting, receivers, subscriptions)
         self._sender = Sender(
             self._directory,
             Surroundings(
@@ -104,10 +106,8 @@ class Notifying:
 
 
 def _directory(
-    deployment: Deployment, environ: Mapping[str, str], subscriptions: SubscriptionStore
+    alerting: AlertingSpec, receivers: Mapping[str, Receiver], subscriptions: SubscriptionStore
 ) -> ReceiverDirectory:
-    alerting = deployment.alerting
-    receivers = build_receivers(alerting, deployment.directory, environ)
     ways = {
         name: WayOut(receiver, alerting.receivers[name].per_hour or alerting.per_hour)
         for name, receiver in receivers.items()

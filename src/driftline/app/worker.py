@@ -35,6 +35,7 @@ from driftline.eventlog.codec import encode
 from driftline.eventlog.messages import Command, CommandKind
 from driftline.health import HealthAlerts
 from driftline.metrics import Metrics
+from driftline.notify.receivers import build_receivers
 from driftline.store.connect import build_client, connect
 from driftline.transport.app import build_app
 from driftline.transport.batches import BatchSettings
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from driftline.app.connections import Connections
     from driftline.config.deployment import Deployment
+    from driftline.notify.notification import Receiver
     from driftline.store.protocol import Claim, Store
     from driftline.transport.app import BatchApp
     from driftline.transport.batches import BatchListener, Start
@@ -186,6 +188,7 @@ class Worker:
         self._reader: Reader | None = None
         self._health_alerts: HealthAlerts | None = None
         self._environ = os.environ if environ is None else environ
+        self._receivers: Mapping[str, Receiver] = {}
         self._notifying: Notifying | None = None
 
     def stop(self) -> None:
@@ -224,6 +227,12 @@ class Worker:
 
     async def _start(self, stack: AsyncExitStack) -> tuple[Store, list[BatchApp]]:
         """Connect, prepare, and start the roles; the stack ends all of it."""
+        if WorkerRole.NOTIFY in self._roles:
+            # Before it is declared: that sends away the workers of the deployment so far, and one
+            # without its secrets cannot take their place.
+            self._receivers = build_receivers(
+                self._deployment.alerting, self._deployment.directory, self._environ
+            )
         store = await connect(self.connections.redis, self._deployment.settings.name)
         stack.push_async_callback(store.close)
         if not self.connections.redis_embedded:
@@ -332,7 +341,7 @@ class Worker:
         self._notifying = notifying = Notifying(
             self._deployment,
             self.connections,
-            self._environ,
+            self._receivers,
             producer=producer,
             admin=admin,
             metrics=self._metrics,

@@ -46,14 +46,14 @@ def check(
     declared = load(deployment)
     samples: list[Sample] = []
     if as_json:
-        document = deployment_json(declared)
+        document = deployment_json(declared, os.environ)
         if sample:
             samples = _take(declared, records)
             document["sample"] = sample_json(samples)
         write_json(document)
     else:
         console = output()
-        write_deployment(console, declared)
+        write_deployment(console, declared, os.environ)
         if sample:
             samples = _take(declared, records)
             write_sample(console, samples)

@@ -13,7 +13,7 @@ from driftline.config.servers import KafkaSettings, RedisSettings
 from driftline.config.watches import signal_kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from driftline.app.sampling import Sample
     from driftline.config.deployment import Deployment, Stream
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from driftline.config.watches import Watch
 
 
-def deployment_json(deployment: Deployment) -> dict[str, Any]:
+def deployment_json(deployment: Deployment, environ: Mapping[str, str]) -> dict[str, Any]:
     """The whole deployment, resolved."""
     settings = deployment.settings
     events, dead_letters, alerts, retrain = settings.own_topics
@@ -37,7 +37,7 @@ def deployment_json(deployment: Deployment) -> dict[str, Any]:
             "retrain": retrain,
         },
         "streams": [_stream(stream, settings) for stream in deployment.streams.values()],
-        "alerting": _alerting(deployment),
+        "alerting": _alerting(deployment, environ),
     }
 
 
@@ -63,12 +63,12 @@ def instances(stream: Stream, settings: Settings) -> int:
     return stream.spec.max_instances * settings.topics.events_partitions
 
 
-def _alerting(deployment: Deployment) -> dict[str, Any]:
+def _alerting(deployment: Deployment, environ: Mapping[str, str]) -> dict[str, Any]:
     alerting = deployment.alerting
     return {
         "receivers": receivers_json(alerting),
         "routes": [route_json(route) for route in alerting.routes],
-        "notes": alerting_notes(deployment),
+        "notes": alerting_notes(deployment, environ),
     }
 
 

@@ -17,7 +17,7 @@ from driftline.cli.sample_rows import sample_rows
 from driftline.config.durations import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from rich.console import Console
@@ -32,7 +32,7 @@ ROWS_SHOWN: Final = 10
 _THOUSAND: Final = 1_000
 
 
-def write_deployment(console: Console, deployment: Deployment) -> None:
+def write_deployment(console: Console, deployment: Deployment, environ: Mapping[str, str]) -> None:
     """The deployment, stream by stream."""
     kafka, redis = servers(deployment.settings)
     _say(console, f"{deployment.settings.name}: Kafka {kafka}, Redis {redis}")
@@ -41,17 +41,17 @@ def write_deployment(console: Console, deployment: Deployment) -> None:
         _write_stream(console, stream, instances(stream, deployment.settings))
     if deployment.alerting.receivers:
         console.print()
-        _write_alerting(console, deployment)
+        _write_alerting(console, deployment, environ)
 
 
-def _write_alerting(console: Console, deployment: Deployment) -> None:
+def _write_alerting(console: Console, deployment: Deployment, environ: Mapping[str, str]) -> None:
     alerting = deployment.alerting
     _say(console, "alerts go to")
     console.print(Padding.indent(receivers_table(alerting), 2))
     if alerting.routes:
         console.print()
         console.print(Padding.indent(routes_table(alerting), 2))
-    for note in alerting_notes(deployment):
+    for note in alerting_notes(deployment, environ):
         _say(console, f"  note: {note}")
 
 
