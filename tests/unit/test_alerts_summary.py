@@ -171,7 +171,25 @@ def test_every_other_end_has_its_words(reason: Reason) -> None:
 def test_a_level_part_of_the_way_back_is_told() -> None:
     """A firing alert says where the signal is now, if that is elsewhere."""
     told = change("error", SignalKind.BINARY, (0.1, 0.2), (0.3, 0.2), now=0.2)
-    assert summarise_change(told, labelled=True).endswith("; now 20 %, 640 labelled outcomes since")
+    assert summarise_change(told, labelled=True) == (
+        "error rose from 10 % to 30 % (+200 %) around 2019-03-31;"
+        " now 20 %, 640 labelled outcomes since 2019-05-01"
+    )
+
+
+@pytest.mark.parametrize(
+    ("later", "moments"),
+    [
+        (42 * DAY, "first around 2019-03-31, last around 2019-05-12"),
+        (DAY // 2, "first around 2019-03-31 00:00 UTC, last around 2019-03-31 12:00 UTC"),
+    ],
+)
+def test_a_level_that_went_further_has_two_moments(later: int, moments: str) -> None:
+    """The values told of are those behind the level told of, so their moment stands beside them."""
+    evidence = replace(ERROR.evidence, after_at=CHANGE + later)
+    assert summarise_change(replace(ERROR, evidence=evidence), labelled=True) == (
+        f"error rose from 5.6 % to 8.4 % (+50 %), {moments}; 1,942 labelled outcomes since"
+    )
 
 
 def test_names_from_data_are_cut_and_cleaned() -> None:

@@ -248,6 +248,21 @@ def test_the_moment_and_level_grow_better_with_more_rows() -> None:
     assert second.change.evidence.after.mean == pytest.approx(0.2, abs=0.03)
 
 
+def test_each_level_that_is_told_has_the_moment_at_which_it_began() -> None:
+    """A further shift leaves the first moment as it was; all values since its own are told of."""
+    values = coin(steps((10_000, 0.1), (5_000, 0.3), (5_000, 0.6), (5_000, 0.4)), 3)
+    first, further, back = run(track(), values, [(10_200, "a"), (15_200, "b"), (20_200, "c")])
+    one, two, three = (told.change.evidence for told in (first, further, back))
+    assert (one.after_at, one.now_at) == (None, None)
+    assert two.change_at == three.change_at == one.change_at
+    assert two.after_at == three.after_at == two.after.first_at
+    assert two.after.count == 15_201 - (two.after_at - START) // SECOND
+    assert abs((two.after_at - START) // SECOND - 15_000) < 100
+    assert three.now is not None
+    assert three.now_at == three.now.first_at
+    assert abs((three.now_at - START) // SECOND - 20_000) < 100
+
+
 @pytest.mark.parametrize("rows", [1, 2, 5, 31, 32, 33, 64, 80, 96])
 @pytest.mark.parametrize("direction", [Direction.UP, Direction.BOTH])
 def test_an_alarm_after_few_rows_does_no_harm(rows: int, direction: Direction) -> None:

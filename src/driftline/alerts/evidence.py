@@ -43,6 +43,10 @@ class Evidence:
     now: Sample | None = None
     """The level since the latest real shift, where that is no longer `after`: part of the way back,
     or recovered."""
+    after_at: Micros | None = None
+    """The estimated moment at which `after` began, if later shifts led there; else `change_at`."""
+    now_at: Micros | None = None
+    """The estimated moment at which `now` began; None if there is none, or it was not noted."""
 
     @property
     def absolute_change(self) -> float:

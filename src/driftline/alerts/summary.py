@@ -10,7 +10,7 @@ from driftline.model import SECOND, Direction, SignalKind, to_datetime
 
 if TYPE_CHECKING:
     from driftline.alerts.alert import AlertChange
-    from driftline.alerts.evidence import Evidence
+    from driftline.alerts.evidence import Evidence, Sample
     from driftline.model import Micros
 
 NAME_LENGTH: Final = 60
@@ -42,9 +42,7 @@ def summarise_change(change: AlertChange, *, labelled: bool) -> str:
     moved = _moved(change)
     if change.reason is None:
         values = "labelled outcomes" if labelled else "values"
-        now = _now(change)
-        count = (change.evidence.now or change.evidence.after).count
-        return f"{name} {moved}; {now}{count:,} {values} since"
+        return f"{name} {moved}; {_known_by(change, values)}"
     if change.reason is Reason.RECOVERED:
         return f"{name} {_recovered(change)}; it {_past(moved)}"
     return f"{name} {moved}; the alert ended: it {_OTHER_ENDS[change.reason]}"
@@ -88,8 +86,18 @@ def _moved(change: AlertChange) -> str:
     evidence = change.evidence
     before, after = levels([evidence.before.mean, evidence.after.mean], change.signal, change.kind)
     verb = "fell" if evidence.direction is Direction.DOWN else "rose"
-    when = moment(evidence.change_at, evidence)
-    return f"{verb} from {before} to {after}{_size(change)} around {when}"
+    return f"{verb} from {before} to {after}{_size(change)}{_when(evidence)}"
+
+
+def _when(evidence: Evidence) -> str:
+    """When the level left the reference and, where later shifts led on from there, the last one."""
+    first, last = evidence.change_at, evidence.after_at
+    if last is None:
+        return f" around {moment(first, evidence)}"
+    told = moment(first, evidence), moment(last, evidence)
+    if told[0] == told[1]:
+        told = _minute(first), _minute(last)
+    return f", first around {told[0]}, last around {told[1]}"
 
 
 def _past(moved: str) -> str:
@@ -100,14 +108,19 @@ def _past(moved: str) -> str:
     )
 
 
-def _now(change: AlertChange) -> str:
-    """Where the level went from there, if it went anywhere."""
+def _known_by(change: AlertChange, values: str) -> str:
+    """How many values are behind the level told of, or behind where it went from there."""
     evidence = change.evidence
     if evidence.now is None:
-        return ""
+        return f"{evidence.after.count:,} {values} since"
     told = [evidence.before.mean, evidence.after.mean]
     (level,) = levels([evidence.now.mean], change.signal, change.kind, like=told)
-    return f"now {level}, "
+    return f"now {level}, {evidence.now.count:,} {values} since {_since(evidence, evidence.now)}"
+
+
+def _since(evidence: Evidence, now: Sample) -> str:
+    """When the level of now began."""
+    return moment(now.first_at if evidence.now_at is None else evidence.now_at, evidence)
 
 
 def _recovered(change: AlertChange) -> str:
@@ -117,7 +130,7 @@ def _recovered(change: AlertChange) -> str:
     at, reference = levels([now.mean, told[0]], change.signal, change.kind, like=told)
     near = abs(now.mean - evidence.before.mean) <= abs(evidence.absolute_change) / 2
     verb = "is back at" if near else "is at"
-    return f"{verb} {at} (reference {reference}) since {moment(now.first_at, evidence)}"
+    return f"{verb} {at} (reference {reference}) since {_since(evidence, now)}"
 
 
 def _size(change: AlertChange) -> str:
@@ -134,10 +147,13 @@ def _size(change: AlertChange) -> str:
 
 def moment(at: Micros, evidence: Evidence) -> str:
     """The day, or the minute where the evidence spans less than two days, UTC."""
-    when = to_datetime(at)
     if evidence.after.last_at - evidence.before.first_at >= 2 * DAY * SECOND:
-        return f"{when:%Y-%m-%d}"
-    return f"{when:%Y-%m-%d %H:%M} UTC"
+        return f"{to_datetime(at):%Y-%m-%d}"
+    return _minute(at)
+
+
+def _minute(at: Micros) -> str:
+    return f"{to_datetime(at):%Y-%m-%d %H:%M} UTC"
 
 
 def _durations(seconds: list[float], like: list[float]) -> list[str]:

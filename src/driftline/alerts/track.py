@@ -373,7 +373,11 @@ class SignalTrack:
             self._ring.boundary_back(alert.recovery.back) if finding is None else finding.boundary
         )
         refresh(alert, self._ring.sample(series, self._ring.mark, boundary))
-        alert.evidence = replace(alert.evidence, now=self._ring.sample(series, boundary))
+        alert.evidence = replace(
+            alert.evidence,
+            now=self._ring.sample(series, boundary),
+            now_at=self._ring.boundary_at(boundary),
+        )
         # The alarm of the way back may have come before the recovery was certain.
         on_the_way = alert.rows - alert.latest_rows <= alert.recovery.back < alert.rows
         self._ring.mark = boundary

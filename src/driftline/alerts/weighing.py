@@ -61,11 +61,13 @@ def take_in(ring: Ring, alert: Alert, finding: Finding) -> bool:
         return False
     if alert.sign * (level.mean - evidence.after.mean) > 0:
         alert.recovery = begin_test(ring, finding)
-        alert.evidence = replace(evidence, after=level, now=None)
+        alert.evidence = replace(
+            evidence, after=level, now=None, after_at=finding.change_at, now_at=None
+        )
     else:
         until_now = ring.sample(finding.row, ring.mark, finding.boundary)
         refresh(alert, until_now)
-        alert.evidence = replace(alert.evidence, now=level)
+        alert.evidence = replace(alert.evidence, now=level, now_at=finding.change_at)
     ring.mark = finding.boundary
     far = abs(level.mean - reference) >= abs(alert.told - reference) / 2
     return far and abs(level.mean - alert.told) >= MOVED * abs(alert.told - reference)
