@@ -270,7 +270,10 @@ def answer_alerts(driftline: Driftline) -> None:
     """Take one alert on, and accept it then; the other stays as it is."""
     listed = {one["data"]["signal"]: one["data"] for one in driftline.lines("alerts", "list")}
     alert_id = listed["error"]["alert_id"]
-    driftline.run("alerts", "ack", alert_id[:12], "--note", "I look into it", "--by", "ann")
+    taken = "acknowledged by ann: I look into it"
+    answer = ("--note", "I look into it", "--by", "ann")
+    assert f"\n    {taken}\n" in driftline.run("alerts", "ack", alert_id[:12], *answer).out
+    assert driftline.run("alerts", "list").out.count(taken) == 1
     latest = driftline.lines("alerts", "show", alert_id)[-1]["data"]
     assert latest["acknowledged"]["by"] == "ann"
     assert latest["acknowledged"]["note"] == "I look into it"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from driftline.alerts.schema import AlertData, SampleData
+    from driftline.alerts.schema import AcknowledgedData, AlertData, SampleData
     from driftline.app.alert_log import AlertHistory
 
 SHORT_ID = 10
@@ -46,13 +46,13 @@ def alert_table(alerts: Iterable[AlertHistory]) -> Table:
             plain(data.signal),
             when(_since(data)),
             str(data.revision),
-            plain(data.summary),
+            plain("; ".join(filter(None, (data.summary, _taken_on(data))))),
         )
     return table
 
 
 def alert_line(data: AlertData) -> Text:
-    """An event as it comes: what it says, and under it where to look."""
+    """An event as it comes: what it says, and under it who has taken it on and where to look."""
     text = Text.assemble(
         when(data.seen_at or data.at), "  ", _status(data), "  ", _severity(data), "  "
     )
@@ -60,7 +60,9 @@ def alert_line(data: AlertData) -> Text:
     where = f"alert {data.alert_id} revision {data.revision}"
     if isinstance(data, DriftData):
         where += f", set off by {_record(data)} at {when(data.trigger.at)}"
-    return text.append_text(Text("\n    ").append_text(plain(where)))
+    for line in filter(None, (_taken_on(data), where)):
+        text.append("\n    ").append_text(plain(line))
+    return text
 
 
 def alert_page(alert: AlertHistory) -> RenderableType:
@@ -123,10 +125,16 @@ def _facts(data: AlertData) -> Table:
 
 def _acknowledged(data: AlertData) -> str:
     said = data.acknowledged
-    if said is None:
-        return ""
-    note = f": {said.note}" if said.note else ""
-    return f"by {said.by} at {when(said.at)}{note}"
+    return "" if said is None else f"by {said.by} at {when(said.at)}{_note(said)}"
+
+
+def _taken_on(data: AlertData) -> str:
+    said = data.acknowledged
+    return "" if said is None else f"acknowledged by {said.by}{_note(said)}"
+
+
+def _note(said: AcknowledgedData) -> str:
+    return f": {said.note}" if said.note else ""
 
 
 def _drift_facts(data: DriftData) -> dict[str, str]:
