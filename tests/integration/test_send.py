@@ -211,6 +211,8 @@ def test_a_sample_shows_how_real_records_map_and_leaves_no_trace(
     assert (said["role"], said["records"], len(said["rows"])) == ("predictions", 50, 49)
     assert [reject["code"] for reject in said["rejects"]] == ["id-too-long"]
     assert said["rows"][0]["id"] == "r48"
+    few = driftline("check", "--sample", "--records", "4", "--json", *where).json["sample"]
+    assert few[0]["records"] == 4
     assert said["rows"][0]["features"]["country"] == "DE"
     assert (known["exists"], known["records"]) == (True, 0)
     now = {one.group_id for one in admin.list_consumer_groups().result().valid}

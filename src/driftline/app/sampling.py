@@ -18,6 +18,7 @@ from driftline.transport.topics import TopicAdmin
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from driftline.app.reading_topics import TopicRecord
     from driftline.config.deployment import Stream
     from driftline.decode import Decoded, Record
     from driftline.transport.address import KafkaAddress
@@ -72,7 +73,10 @@ def _decode(
 async def _latest(
     kafka: KafkaAddress, topics: set[str], count: int
 ) -> dict[str, dict[int, list[Record]]]:
-    """The last records of each partition of the topics that exist."""
+    """The last records of the topics that exist, by partition.
+
+    All partitions have the same share in them; of what is then too much the oldest are left out.
+    """
     admin = TopicAdmin(kafka)
     found = await admin.describe(topics)
     partitions = [
@@ -84,7 +88,20 @@ async def _latest(
     for tp, (first, end) in (await admin.bounds(partitions)).items():
         share = -(-count // found[tp.topic].partitions)
         ranges[tp] = (max(first, end - share), end)
-    records: dict[str, dict[int, list[Record]]] = {name: {} for name in found}
+    records: dict[str, list[TopicRecord]] = {name: [] for name in found}
     async for record in read_ranges(kafka, ranges):
-        records[record.topic].setdefault(record.partition, []).append(record)
-    return {name: dict(sorted(by_partition.items())) for name, by_partition in records.items()}
+        records[record.topic].append(record)
+    return {name: _by_partition(_newest(read, count)) for name, read in records.items()}
+
+
+def _newest(records: list[TopicRecord], count: int) -> list[TopicRecord]:
+    """The newest so many by Kafka's timestamps, in the order of partition and offset."""
+    newest = sorted(records, key=lambda one: (one.timestamp, one.offset))[-count:]
+    return sorted(newest, key=lambda one: (one.partition, one.offset))
+
+
+def _by_partition(records: list[TopicRecord]) -> dict[int, list[Record]]:
+    groups: dict[int, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.partition, []).append(record)
+    return groups
