@@ -103,6 +103,21 @@ def test_a_silence_is_added_listed_and_expired(driftline: Deployed) -> None:
     assert (over["id"], over["state"]) == (silence_id, "over")
 
 
+def test_a_silence_of_a_stream_that_is_not_there_is_made_with_a_word_on_it(
+    driftline: Deployed,
+) -> None:
+    """The stream may come; more often its name is misspelt."""
+    mute = ("silences", "add", "--for", "1h", "-m", "why")
+    made = driftline(*mute, "stream=chrun", "stream=ch*", "owner=nobody")
+    assert made.err.splitlines()[-2:] == [
+        "warning: stream: no stream has a name like 'chrun' (did you mean 'churn'?)",
+        "warning: owner: no stream has an owner like 'nobody'",
+    ]
+    (kept,) = driftline("silences", "list", "--json").json
+    assert made.out.strip() == kept["id"]
+    assert "warning" not in driftline(*mute, "stream=churn", "signal=feature.*").err
+
+
 def test_a_silence_may_begin_later(driftline: Deployed) -> None:
     """At a moment, which is in UTC if it names no zone; until another, or for a while."""
     later = (datetime.now(UTC) + timedelta(days=3)).replace(microsecond=0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final
 
 from driftline.config.patterns import match_any
 from driftline.errors import DriftlineError
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from driftline.config.alerting import Matchers
     from driftline.config.deployment import Deployment
+
+_NOUNS: Final = {"stream": "a name", "owner": "an owner", "tag": "a tag"}
 
 
 def alerting_notes(deployment: Deployment, environ: Mapping[str, str]) -> list[str]:
@@ -27,13 +30,22 @@ def alerting_notes(deployment: Deployment, environ: Mapping[str, str]) -> list[s
         f"receivers.{name}: no route names it" for name in alerting.receivers if name not in used
     ]
     notes += _unusable(deployment, environ)
-    declared = _declared(deployment)
     for place, route in enumerate(alerting.routes):
         notes += [
-            f"routes[{place}].match.{key}: no stream has {noun} like '{pattern}'"
-            for key, noun, pattern in _unmatched(route.match, declared)
+            f"routes[{place}].match.{key}: {said}"
+            for key, said in match_notes(route.match, deployment)
         ]
     return notes
+
+
+def match_notes(match: Matchers, deployment: Deployment) -> Iterator[tuple[str, str]]:
+    """Patterns that match no stream as they are declared now: each with its key."""
+    for key, names in _declared(deployment).items():
+        for pattern in getattr(match, key) or ():
+            if not any(match_any([pattern], name) for name in names):
+                near = get_close_matches(pattern, names, n=1)
+                hint = f" (did you mean '{near[0]}'?)" if near else ""
+                yield key, f"no stream has {_NOUNS[key]} like '{pattern}'{hint}"
 
 
 def _unusable(deployment: Deployment, environ: Mapping[str, str]) -> Iterator[str]:
@@ -52,12 +64,3 @@ def _declared(deployment: Deployment) -> Mapping[str, Collection[str]]:
         "owner": {spec.owner for spec in specs.values() if spec.owner is not None},
         "tag": {tag for spec in specs.values() for tag in spec.tags},
     }
-
-
-def _unmatched(
-    match: Matchers, declared: Mapping[str, Collection[str]]
-) -> Iterator[tuple[str, str, str]]:
-    for key, noun in (("stream", "a name"), ("owner", "an owner"), ("tag", "a tag")):
-        for pattern in getattr(match, key) or ():
-            if not any(match_any([pattern], name) for name in declared[key]):
-                yield key, noun, pattern

@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from driftline.agents.clock import system_clock
+from driftline.app.alerting_notes import match_notes
 from driftline.app.connections import find_redis
 from driftline.app.stores import open_client
 from driftline.cli.common import (
@@ -27,6 +28,7 @@ from driftline.cli.matchers import MatchersArgument, read_matchers
 from driftline.cli.person import who
 from driftline.cli.routes_text import matchers_json, matchers_text
 from driftline.cli.wording import when
+from driftline.logs import printable
 from driftline.model import to_datetime, to_micros
 from driftline.notify.silences import SilenceStore
 
@@ -86,17 +88,22 @@ def add(
     starts_at = to_micros(begin) if begin is not None else now
     ends_at = to_micros(end or to_datetime(starts_at) + (duration or timedelta()))
     matchers = read_matchers(which or ())
-    made = _with_store(
-        deployment,
-        lambda store: store.add(
-            matchers,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            created_by=by or who(),
-            comment=comment,
-            now=now,
-        ),
+    declared = load(deployment)
+    made = asyncio.run(
+        _do(
+            declared,
+            lambda store: store.add(
+                matchers,
+                starts_at=starts_at,
+                ends_at=ends_at,
+                created_by=by or who(),
+                comment=comment,
+                now=now,
+            ),
+        )
     )
+    for key, said in match_notes(matchers, declared):
+        typer.echo(printable(f"warning: {key}: {said}"), err=True)
     if as_json:
         write_json(silence_json(made, now))
     else:
