@@ -100,7 +100,7 @@ def test_a_silence_is_added_listed_and_expired(driftline: Deployed) -> None:
     gone = driftline("silences", "list")
     assert (gone.out, gone.err.splitlines()[-1]) == ("", "no silences")
     (over,) = driftline("silences", "list", "--all", "--json").json
-    assert (over["id"], over["state"]) == (silence_id, "over")
+    assert (over["id"], over["state"]) == (silence_id, "expired")
 
 
 def test_a_silence_of_a_stream_that_is_not_there_is_made_with_a_word_on_it(

@@ -173,10 +173,10 @@ def silences_table(silences: Sequence[Silence], now: Micros) -> Table:
 
 
 def silence_state(silence: Silence, now: Micros) -> str:
-    """Where the silence stands: pending, active or over."""
+    """Where the silence stands: pending, active or expired, as the API says it."""
     if silence.active(now):
         return "active"
-    return "pending" if now < silence.starts_at else "over"
+    return "pending" if now < silence.starts_at else "expired"
 
 
 def silence_json(silence: Silence, now: Micros) -> dict[str, Any]:
