@@ -215,6 +215,23 @@ async def test_what_is_wrong_with_a_body_is_said_without_repeating_it(api: Api) 
     assert re.findall('CANARY[^/"]*', first.text + second.text) == ["CANARY-key"]
 
 
+async def test_an_unknown_key_is_told_the_nearest_one(api: Api) -> None:
+    """Also inside of a body's parts, of the kind that they say they are."""
+    body = {
+        "filter": {"streem": ["x"], "nothing-like-it": 1},
+        "target": {**WEBHOOK["target"], "secrte": "CANARY"},
+        "ownr": "ada",
+    }
+    async with api.client(Scope.WRITE) as client:
+        answer = await client.post("/v1/subscriptions", json=body)
+    said = {one.location: one.message for one in problem(answer, Kind.INVALID).errors or ()}
+    assert "CANARY" not in answer.text
+    assert said["body/filter/streem"] == "is no key here (did you mean 'stream'?)"
+    assert said["body/filter/nothing-like-it"].startswith("is no key here (there are: stream, ")
+    assert said["body/target/webhook/secrte"] == "is no key here (did you mean 'secret'?)"
+    assert said["body/ownr"] == "is no key here (did you mean 'owner'?)"
+
+
 async def test_every_answer_has_the_security_headers(api: Api) -> None:
     """Also errors, and pages without a token; none says which server it is."""
     async with api.client() as client:

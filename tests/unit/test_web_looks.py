@@ -15,7 +15,7 @@ from driftline.app.connections import Connections
 from driftline.app.status.report import StatusReport
 from driftline.app.status.streams import StoredStream, build_stream
 from driftline.app.web.reports import Reports
-from driftline.app.web.signals import list_signals, load_view, load_windows
+from driftline.app.web.signals import list_signals, load_view, load_windows, require_signal
 from driftline.app.web.summaries import detail_stream, summarise_health, summarise_stream
 from driftline.config.deployment import Deployment, Stream
 from driftline.config.profiles import Profile
@@ -25,6 +25,7 @@ from driftline.intake import SourceRange, TopicReader
 from driftline.model import SECOND, Role, SourcePartition
 from driftline.monitor.partition import PartitionMonitor
 from driftline.monitor.partition_state import PartitionState
+from driftline.notify.refusals import NotFoundError
 from driftline.store.connect import RedisAddress
 from driftline.store.memory import MemoryStore
 from driftline.transport.address import KafkaAddress
@@ -157,6 +158,18 @@ async def test_windows_are_chosen_by_size_and_time() -> None:
     assert [window.min for window in some.items] == [7, 6, 5]
     for nothing in (query(signal="none"), query(size_seconds=7)):
         assert (await load_windows(store, view, nothing)).items == ()
+
+
+async def test_a_signal_that_there_is_not_is_named_with_those_there_are() -> None:
+    """A typing error has no empty answer; what is declared has windows, if none yet."""
+    view = await view_of(await lived())
+    for signal in ("feature.a/b", "predictions", "prediction"):
+        require_signal(view, declared(), signal)
+    require_signal(view, None, "feature.a/b")
+    said = "'prices' has no signal 'feature.a/c' \\(did you mean 'feature.a/b'\\?\\); there are: "
+    with pytest.raises(NotFoundError, match=said) as raised:
+        require_signal(view, declared(), "feature.a/c")
+    assert "predictions" in str(raised.value)
 
 
 async def test_signals_are_shown_with_what_watches_them_and_their_windows() -> None:

@@ -23,6 +23,8 @@ Found: TypeAlias = "tuple[Key, str]"
 _ECHOES: Final = frozenset({"default_factory_not_called"})
 """Errors that only follow from another one."""
 
+UNKNOWN_KEY: Final = "extra_forbidden"
+
 _TAGS: Final = frozenset({"union_tag_not_found", "union_tag_invalid"})
 """Nothing, or nothing that is known, says of which kind the part of a declaration is."""
 
@@ -63,7 +65,7 @@ def _find(error: ValidationError, model: Any, data: Data) -> Iterator[Found]:
             for relative, message in details["ctx"]["found"]:
                 parts = relative.split(".") if isinstance(relative, str) else relative
                 yield (*key, *parts), message
-        elif details["type"] == "extra_forbidden":
+        elif details["type"] == UNKNOWN_KEY:
             yield key, _unknown(key, model, data)
         elif details["type"] in _TAGS:
             yield (*key, "kind"), _say_kind(details, (*key, "kind"), data)
@@ -134,6 +136,11 @@ def value_at(key: Key, data: Data) -> Any:
         elif isinstance(node, list) and isinstance(part, int) and part < len(node):
             node = node[part]
     return node
+
+
+def say_unknown(loc: Sequence[str | int], model: Any, data: Data) -> str:
+    """What is said of an unknown key, where `UNKNOWN_KEY` was found: the nearest one there is."""
+    return _unknown(_in_data(loc, data, missing=False), model, data)
 
 
 def _unknown(key: Key, model: Any, data: Data) -> str:

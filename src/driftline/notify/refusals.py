@@ -14,4 +14,4 @@ class TooManyError(DriftlineError):
 
 
 class NotFoundError(DriftlineError):
-    """There is no such silence or subscription."""
+    """There is no such thing."""

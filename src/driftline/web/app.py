@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
@@ -101,9 +102,17 @@ def _methods(request: Request) -> set[str]:
 
 
 async def _tell_invalid(request: Request, error: Any) -> Response:
-    wrong = tuple(describe_error(one) for one in error.errors()[:100])
+    body = _body_model(request)
+    wrong = tuple(describe_error(one, body, error.body) for one in error.errors()[:100])
     problem = ProblemError(Kind.INVALID, errors=wrong)
     return problem_response(problem, request.state.request_id)
+
+
+def _body_model(request: Request) -> Any:
+    """What the body should be; None where there is none, or several together."""
+    route = request.scope.get("route")
+    fields = route.dependant.body_params if isinstance(route, APIRoute) else ()
+    return fields[0].field_info.annotation if len(fields) == 1 else None
 
 
 async def _tell_driftline(request: Request, error: Any) -> Response:

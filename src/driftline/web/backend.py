@@ -51,7 +51,11 @@ class Looks(Protocol):
         ...
 
     async def windows(self, instance: str, query: WindowQuery) -> WindowPage | None:
-        """Windows of an instance, newest first; None if nothing is stored of it."""
+        """Windows of an instance, newest first; None if nothing is stored of it.
+
+        Raises:
+            NotFoundError: it has no such signal.
+        """
         ...
 
 

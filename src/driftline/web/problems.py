@@ -7,6 +7,8 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from driftline.config.problems import UNKNOWN_KEY, say_unknown
+
 CONTENT_TYPE: Final = "application/problem+json"
 _TYPE_PREFIX: Final = "urn:driftline:problem:"
 
@@ -121,15 +123,21 @@ def kind_of(status: int) -> Kind:
     return Kind.BAD_REQUEST if status < HTTPStatus.INTERNAL_SERVER_ERROR else Kind.INTERNAL
 
 
-def describe_error(error: dict[str, Any]) -> Wrong:
-    """What pydantic found, without what was given: it may be a secret."""
-    location = "/".join(str(part) for part in error.get("loc", ()))
+def describe_error(error: dict[str, Any], body: Any = None, data: Any = None) -> Wrong:
+    """What pydantic found, without what was given: it may be a secret.
+
+    `body` is the model of the request's body and `data` the body, if they are known.
+    """
+    place = error.get("loc", ())
+    location = "/".join(str(part) for part in place)
     message = str(error.get("msg", "is wrong"))
     if error.get("type") == "union_tag_invalid":
         # pydantic's own text repeats the value.
         facts = error["ctx"]
         location = f"{location}/{facts['discriminator'].strip(chr(39))}"
         message = f"should be one of {facts['expected_tags']}"
+    elif error.get("type") == UNKNOWN_KEY and body is not None and place[0] == "body":
+        message = say_unknown(place[1:], body, data)
     return Wrong(location=location[:200], message=message[:500])
 
 

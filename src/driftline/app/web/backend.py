@@ -8,7 +8,7 @@ from driftline.agents.clock import system_clock
 from driftline.alerts.event import read_event
 from driftline.app import alert_commands
 from driftline.app.web.reports import Reports
-from driftline.app.web.signals import list_signals, load_view, load_windows
+from driftline.app.web.signals import list_signals, load_view, load_windows, require_signal
 from driftline.app.web.summaries import detail_stream, summarise_health, summarise_stream
 from driftline.errors import UnavailableError
 from driftline.notify.receivers import build_receiver, build_subscription_receiver
@@ -104,7 +104,10 @@ class DeploymentBackend:
     async def windows(self, instance: str, query: WindowQuery) -> WindowPage | None:
         """See `Looks`."""
         view = await load_view(self._store, instance)
-        return None if view is None else await load_windows(self._store, view, query)
+        if view is None:
+            return None
+        require_signal(view, self._deployment.streams.get(view.key.stream), query.signal)
+        return await load_windows(self._store, view, query)
 
     async def acknowledge(self, alert: Entry, *, by: str, note: str) -> str:
         """See `Commands`."""

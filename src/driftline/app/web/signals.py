@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final
 
 from driftline.app.status.moments import moment
 from driftline.app.status.streams import InstanceView
+from driftline.config.watches import signal_kinds
 from driftline.model import SECOND, InstanceKey, to_micros
+from driftline.notify.refusals import NotFoundError
 from driftline.web.models.streams import (
     AlarmSummary,
     HistogramCounts,
@@ -23,11 +26,14 @@ from driftline.windows.head import starts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from driftline.config.deployment import Stream
     from driftline.monitor.summary import SignalSummary
     from driftline.store.protocol import Store
     from driftline.web.models.streams import WindowQuery
     from driftline.windows.head import Series
 
+_SHOWN: Final = 20
+"""Of the names of the signals that there are, so many are told."""
 _SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -50,6 +56,25 @@ def list_signals(view: InstanceView) -> list[SignalState]:
         series.setdefault(one.signal, []).append(one)
     watched = [_watched(one, series.pop(one.signal, ())) for one in view.summary.signals]
     return watched + [_counted(signal, found) for signal, found in series.items()]
+
+
+def require_signal(view: InstanceView, declared: Stream | None, signal: str) -> None:
+    """Nothing, if the instance has this signal.
+
+    Raises:
+        NotFoundError: it is none that is stored of it or that its stream declares.
+    """
+    known = dict.fromkeys(one.signal for one in view.summary.signals)
+    known |= dict.fromkeys(one.signal for one in view.windows.series)
+    known |= dict.fromkeys(() if declared is None else signal_kinds(declared.spec))
+    if signal in known:
+        return
+    near = get_close_matches(signal, known, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    more = f", and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    there = ", ".join([*known][:_SHOWN]) or "none"
+    msg = f"{view.key.name!r} has no signal {signal!r}{hint}; there are: {there}{more}"
+    raise NotFoundError(msg)
 
 
 async def load_windows(store: Store, view: InstanceView, query: WindowQuery) -> WindowPage:
