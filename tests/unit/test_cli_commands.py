@@ -90,6 +90,42 @@ def test_a_mistyped_command_is_told_the_right_one(driftline: Command) -> None:
     assert "'check'" in driftline("chek").err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["schema", "steam"], "'asyncapi', 'openapi'. Did you mean 'stream'?"),
+        (["demo", "foo"], "for 'SCENE': 'foo' is not one of 'car-loan', 'insects'."),
+        (["tokens", "create", "bob", "--scope", "wrte"], "'admin'. Did you mean 'write'?"),
+        (["worker", "--role", "dcode"], "Did you mean 'decode'?"),
+    ],
+)
+def test_a_wrong_choice_is_told_the_right_ones(
+    driftline: Command, arguments: list[str], said: str
+) -> None:
+    """In our own words, with the nearest if one is near."""
+    ran = driftline(*arguments)
+    assert ran.code == 2
+    text = " ".join(ran.err.replace("│", " ").split())
+    assert said in text
+    assert "Value error" not in text
+
+
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [
+        (["tokens", "create"], "[OPTIONS] NAME"),
+        (["replay"], "[OPTIONS] STREAM"),
+        (["schema"], "[OPTIONS] [SUBJECT]"),
+    ],
+)
+def test_usage_names_arguments_as_the_documentation_does(
+    driftline: Command, command: list[str], usage: str
+) -> None:
+    """Capital letters, and brackets around what may be left out."""
+    shown = driftline(*command, "--help").out
+    assert f"Usage: driftline {' '.join(command)} {usage} " in shown
+
+
 def test_what_init_writes_passes_check(driftline: Command, tmp_path: Path) -> None:
     """The template is a valid deployment as it stands."""
     assert driftline("init", tmp_path / "new").code == 0

@@ -31,7 +31,9 @@ class SceneName(StrEnum):
 
 @app.command()
 def demo(
-    scene: Annotated[SceneName, typer.Argument(help="What to play.")] = SceneName.CAR_LOAN,
+    scene: Annotated[
+        SceneName, typer.Argument(metavar="SCENE", help="What to play.")
+    ] = SceneName.CAR_LOAN,
     *,
     json: JsonOption = False,
 ) -> None:

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Final
 
@@ -39,21 +41,36 @@ class Deferred(TyperCommand):
     ) -> Any:
         """The context of the real command, which then is the one that runs."""
         module = import_module(f"driftline.cli.{str(self.name).replace('-', '_')}")
+        for registered in module.app.registered_commands:
+            registered.cls = _Command
         command = typer.main.get_command(module.app)
         return command.make_context(info_name, args, parent=parent, **extra)
+
+
+class _Command(TyperCommand):
+    """Its usage says NAME for what has to be there and [NAME] for what may be left out."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The parts of the usage line."""
+        return [
+            piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)
+        ]
 
 
 class Commands(TyperGroup):
     """Runs a subcommand and turns what it raises into one message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run; a bug's traceback and wrong usage are left to others."""
+        """Run; a bug's traceback is left to others, and how wrong usage is shown."""
         try:
             result = super().invoke(ctx)
             # Here, and not when the interpreter ends, a closed pipe can still be told of.
             sys.stdout.flush()
         except DriftlineError as error:
             raise typer.Exit(_tell(error)) from error
+        except typer.BadParameter as error:
+            error.message = _reword(error.message)
+            raise
         except KeyboardInterrupt as error:
             raise typer.Exit(INTERRUPTED) from error
         except BrokenPipeError as error:
@@ -61,6 +78,14 @@ class Commands(TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(PIPE_CLOSED) from error
         return result
+
+
+def _reword(message: str) -> str:
+    """Wrong usage without the words of who found it and, for a choice, with the nearest one."""
+    text = message.removeprefix("Value error, ")
+    found = re.fullmatch(r"'(.*)' is not one of (.*)\.", text)
+    near = get_close_matches(found[1], re.findall(r"'([^']*)'", found[2]), n=1) if found else []
+    return f"{text} Did you mean '{near[0]}'?" if near else text
 
 
 def _tell(error: DriftlineError) -> int:

@@ -42,7 +42,9 @@ app = typer.Typer()
 
 @app.command()
 def replay(
-    stream: Annotated[str, typer.Argument(help="The stream whose declaration the files follow.")],
+    stream: Annotated[
+        str, typer.Argument(metavar="STREAM", help="The stream whose declaration the files follow.")
+    ],
     predictions: PredictionsOption,
     labels: LabelsOption = None,
     *,

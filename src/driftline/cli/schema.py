@@ -23,7 +23,7 @@ app = typer.Typer()
 @app.command()
 def schema(
     subject: Annotated[
-        Subject | None, typer.Argument(help="Left out: all schemas, by name.")
+        Subject | None, typer.Argument(metavar="SUBJECT", help="Left out: all schemas, by name.")
     ] = None,
 ) -> None:
     """Print the JSON Schema of an alert event or of a declaration.

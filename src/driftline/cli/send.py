@@ -30,7 +30,9 @@ app = typer.Typer()
 
 @app.command()
 def send(
-    stream: Annotated[str, typer.Argument(help="The stream whose topics the records go to.")],
+    stream: Annotated[
+        str, typer.Argument(metavar="STREAM", help="The stream whose topics the records go to.")
+    ],
     predictions: PredictionsOption,
     labels: LabelsOption = None,
     *,
