@@ -121,9 +121,11 @@ def _say_kind(details: ErrorDetails, key: Key, data: Data) -> str:
 
 def _choose(expected: str, given: Data) -> str:
     names = expected.replace("'", "").replace(" or ", ", ").split(", ")
-    near = get_close_matches(str(given), names, n=1)
+    # Of a name that begins several, as slack does, all are meant.
+    near = [name for name in names if name.startswith(f"{given}-")]
+    near = near or get_close_matches(str(given), names, n=1)
     return f"should be {expected.replace(chr(39), '')}" + (
-        f"; did you mean {near[0]}?" if near else ""
+        f"; did you mean {' or '.join(near)}?" if near else ""
     )
 
 

@@ -3,6 +3,7 @@
 They are frozen models that refuse unknown keys and never print what was given.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Final, NoReturn, TypeAlias
 
@@ -68,6 +69,8 @@ _TOPIC_CHARACTERS: Final = r"[a-zA-Z0-9._-]+"
 
 
 def _topic(name: str) -> str:
+    if re.fullmatch(_TOPIC_CHARACTERS, name) is None:
+        refuse("should hold only the letters a-z and A-Z, digits, '.', '_' and '-'")
     if name in {".", ".."}:
         refuse("is no name for a topic")
     return name
@@ -78,7 +81,7 @@ Line: TypeAlias = Annotated[str, Field(max_length=500), AfterValidator(_plain)]
 
 Topic: TypeAlias = Annotated[
     str,
-    Field(max_length=249, pattern=f"^{_TOPIC_CHARACTERS}$"),
+    Field(max_length=249, json_schema_extra={"pattern": f"^{_TOPIC_CHARACTERS}$"}),
     AfterValidator(_topic),
 ]
 """The name of a Kafka topic."""

@@ -7,6 +7,7 @@ inverse.
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
@@ -52,6 +53,19 @@ class OnStateLost(StrEnum):
     RESTART = "restart"
 
 
+_START_WORDS: Final = {
+    "latest": "latest",
+    "newest": "latest",
+    "end": "latest",
+    "now": "latest",
+    "earliest": "earliest",
+    "oldest": "earliest",
+    "beginning": "earliest",
+    "first": "earliest",
+}
+"""What people write for where reading begins, and what it is called here."""
+
+
 def _read_start(value: object) -> object:
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -62,7 +76,9 @@ def _read_start(value: object) -> object:
     except ValueError:
         at = None
     if at is None:
-        refuse("should be latest, earliest or a time such as 2026-01-31T00:00:00Z")
+        near = get_close_matches(str(value).lower(), _START_WORDS, n=1)
+        hint = f"; did you mean {_START_WORDS[near[0]]}?" if near else ""
+        refuse(f"should be latest, earliest or a time such as 2026-01-31T00:00:00Z{hint}")
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 

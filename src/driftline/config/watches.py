@@ -195,7 +195,7 @@ def _unknown_signals(
         elif line.endswith("*"):
             yield key, "matches no signal " + _choices(line, kinds)
         else:
-            yield key, f"no signal '{line}' " + _choices(line, kinds)
+            yield key, f"no signal '{line}' " + _choices(line, kinds, _by_feature(kinds))
 
 
 def _why_absent(spec: StreamSpec, line: str) -> str | None:
@@ -239,11 +239,18 @@ def _unfit(
             )
 
 
-def _choices(wrong: str, names: Collection[str]) -> str:
-    """The nearest right name, and some of those there are."""
-    near = get_close_matches(wrong, list(names), n=1, cutoff=0.6)
+def _by_feature(signals: Collection[str]) -> dict[str, str]:
+    """The signals of features by the feature's own name, as which they are easily written."""
+    named = {one.removeprefix(FEATURE): one for one in signals if one.startswith(FEATURE)}
+    return {name: signal for name, signal in named.items() if name not in signals}
+
+
+def _choices(wrong: str, names: Collection[str], also: Mapping[str, str] | None = None) -> str:
+    """The nearest right name, and some of those there are; `also` has other words for some."""
+    also = also or {}
+    near = get_close_matches(wrong, [*names, *also], n=1, cutoff=0.6)
     if near:
-        return f"(did you mean '{near[0]}'?)"
+        return f"(did you mean '{also.get(near[0], near[0])}'?)"
     shown = list(names)[:_SHOWN]
     more = f", and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
     return f"(there are: {', '.join(shown) or 'none'}{more})"
