@@ -122,7 +122,7 @@ async def test_a_test_message_that_fails_says_why(
             slack.script[:] = [step]
             ran = await run(driftline, "receivers", "test", "team", "-d", deployment)
             assert ran.code == 1
-            assert f"driftline: slack: {said}" in ran.err
+            assert f"driftline: receiver team: slack: {said}" in ran.err
             assert "canary" not in ran.out + ran.err
     monkeypatch.delenv("HOOK")
     ran = await run(driftline, "receivers", "test", "team", "-d", deployment)

@@ -175,10 +175,11 @@ async def test_names_are_found_though_all_threads_of_asyncio_wait() -> None:
 
 
 async def test_a_name_without_address_is_tried_again() -> None:
-    """A name server may be away."""
+    """A name server may be away. The host is named, and nothing else of the URL."""
     client = HttpClient("ours", timeout=SECONDS, resolver=Names([]))
-    error = await failure(client, "https://nowhere.example/")
-    assert (error.failure, str(error)) == (Failure.AGAIN, "ours: its name has no address")
+    error = await failure(client, "https://user:canary@nowhere.example/canary?canary")
+    said = "ours: its host 'nowhere.example' has no address"
+    assert (error.failure, str(error)) == (Failure.AGAIN, said)
 
 
 async def test_what_speaks_no_tls_is_tried_again() -> None:

@@ -14,7 +14,9 @@ from rich.table import Table
 from driftline.cli.common import DeploymentOption, JsonOption, load, output, plain, write_json
 from driftline.cli.routes_text import receivers_json
 from driftline.config.alerting import ALERTING_FILE
+from driftline.errors import DriftlineError
 from driftline.logs import printable
+from driftline.notify.notification import DeliveryError
 from driftline.notify.receivers import build_receiver
 from driftline.notify.trial import send_trial
 
@@ -55,7 +57,11 @@ def try_(
 
 async def _try(deployment: Deployment, name: str, spec: ReceiverSpec) -> str:
     receiver = build_receiver(name, spec, deployment.directory, os.environ)
-    return await send_trial(name, receiver, base_url=deployment.alerting.base_url)
+    try:
+        return await send_trial(name, receiver, base_url=deployment.alerting.base_url)
+    except DeliveryError as error:
+        message = f"receiver {name}: {error}"
+    raise DriftlineError(message)
 
 
 def _find(alerting: AlertingSpec, name: str) -> ReceiverSpec:

@@ -3,7 +3,7 @@
 No proxy of the environment, no redirect, no cookie, no kept connection: each attempt resolves the
 name anew and goes where it may (`driftline.notify.receivers.addresses`). An answer is read up to
 64 kB. What goes wrong is a `DeliveryError` without any URL, header or exception of the HTTP library
-in it, as those hold secrets.
+in it, as those hold secrets; a host that has no address is named.
 """
 
 from __future__ import annotations
@@ -85,16 +85,16 @@ class HttpClient:
                 return Answer(response.status, retry_after, text, whole)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: what aiohttp and idna say of hosts that cannot be.
-            failure = self._failure(error, refused=guard.refused)
+            failure = self._failure(error, url.host or "", refused=guard.refused)
         raise failure from None
 
-    def _failure(self, error: Exception, *, refused: bool) -> DeliveryError:
+    def _failure(self, error: Exception, host: str, *, refused: bool) -> DeliveryError:
         if refused:
             message = "its address is not a public one, and allow_private is not declared"
             return self.error(message, Failure.REFUSED)
         if isinstance(error, TimeoutError):
             return self.error(f"no answer within {self._seconds:g} s", Failure.AGAIN)
-        return self.error(_trouble(error), Failure.AGAIN)
+        return self.error(_trouble(error, host), Failure.AGAIN)
 
     def error(
         self, message: str, failure: Failure, *, retry_after: timedelta | None = None
@@ -133,10 +133,10 @@ async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
     return bytes(body), False
 
 
-def _trouble(error: Exception) -> str:
-    """What went wrong, in words of our own."""
+def _trouble(error: Exception, host: str) -> str:
+    """What went wrong, in words of our own; of the URL its host alone, which is no secret."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "its name has no address"
+        return f"its host {host!r} has no address"
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
         return "no secure connection: its certificate is not trusted, or it speaks no TLS"
     if isinstance(error, aiohttp.ClientConnectorError):
