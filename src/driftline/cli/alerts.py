@@ -15,6 +15,7 @@ import typer
 from driftline.alerts.alert import Status  # noqa: TC001 - Typer reads it
 from driftline.app.alert_log import AlertLog, find_alert, load_alerts, select_alerts
 from driftline.app.connections import find_connections
+from driftline.app.embedded_life import while_kafka_lives
 from driftline.app.reading_topics import follow_topic, read_topic
 from driftline.cli.alert_answers import accept, ack
 from driftline.cli.alert_text import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from driftline.alerts.schema import AlertEnvelope
     from driftline.app.alert_log import AlertHistory
+    from driftline.app.connections import Connections
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Read the alerts topic, and answer to it."
@@ -118,8 +120,15 @@ def follow(
 async def _follow(directory: Path, since: Since, *, as_json: bool) -> None:
     deployment = load(directory)
     connections = find_connections(deployment, os.environ)
+    topic = deployment.settings.alerts_topic
+    await while_kafka_lives(connections, _print_events(connections, topic, since, as_json=as_json))
+
+
+async def _print_events(
+    connections: Connections, topic: str, since: Since, *, as_json: bool
+) -> None:
     log, console = AlertLog(forgetful=True), output()
-    records = follow_topic(connections, deployment.settings.alerts_topic, since=since.value)
+    records = follow_topic(connections, topic, since=since.value)
     async with aclosing(records):
         async for record in records:
             event = log.take(record)
