@@ -236,7 +236,7 @@ class AlertingSpec(Spec):
     """How long after a request for a retraining no other one is made for the same instance."""
     subscriptions: SubscriptionsSpec = SubscriptionsSpec()
     base_url: Url | None = None
-    """Where people reach driftline's pages: links in notifications begin with it."""
+    """Where the HTTP API is reached: links in notifications begin with it."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -47,7 +47,7 @@ class Notification:
     held_back: int = 0
     """In a digest: how many notifications the ceiling held back."""
     base_url: str | None = None
-    """Where driftline's pages are: links of alerts begin with it."""
+    """Where the HTTP API is reached: links of alerts begin with it."""
 
 
 @dataclass(frozen=True, slots=True)
