@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-from river.drift import ADWIN
-
 from bench.attached import Attached
+from bench.machine import bare_adwin_microseconds
 from bench.say import say
 from bench.targets import SIGNAL
-from bench.workload import DELTA, Workload
+from bench.workload import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,19 +30,9 @@ def measure(servers: Servers, directory: Path) -> Sequence[Verdict]:
     ) / SIGNALS
     say(
         f"each further signal: {each / workload.pairs * 1e6:.2f} CPU us a prediction;"
-        f" River's ADWIN alone takes {_bare_microseconds():.2f} here and now"
+        f" River's ADWIN alone takes {bare_adwin_microseconds():.2f}"
     )
     return [SIGNAL.measured(each / workload.pairs * 1e6)]
-
-
-def _bare_microseconds() -> float:
-    """What one value costs River's detector with nothing around it: how fast the machine is."""
-    values = np.random.default_rng(1).normal(size=PAIRS).tolist()
-    detector = ADWIN(delta=DELTA, clock=1)
-    begun = time.process_time()
-    for value in values:
-        detector.update(value)
-    return (time.process_time() - begun) / PAIRS * 1e6
 
 
 def _cpu_seconds(servers: Servers, directory: Path, workload: Workload, count: int) -> float:
