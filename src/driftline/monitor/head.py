@@ -25,8 +25,8 @@ MAX_VERSIONS: Final = 20
 
 
 @lru_cache(maxsize=1_000)
-def _source_name(role: Role, source: SourcePartition) -> str:
-    """How the books name a source partition: asked for each row of thousands of instances."""
+def source_name(role: Role, source: SourcePartition) -> str:
+    """How the books name a source partition in a role."""
     return f"{role.value}|{source.topic}|{source.partition}"
 
 
@@ -64,12 +64,11 @@ class Head(msgspec.Struct):
     versions: dict[str, VersionSeen] = msgspec.field(default_factory=dict)
     unusable: int = 0
 
-    def books(self, role: Role, source: SourcePartition) -> RowBooks:
-        """The books of a source partition; begun anew when its topic was made again."""
-        name = _source_name(role, source)
-        books = self.sources.get(name)
-        if books is None or books.incarnation != source.incarnation:
-            books = self.sources[name] = RowBooks(source.incarnation, 0)
+    def books(self, source: str, incarnation: str) -> RowBooks:
+        """The books of what `source_name` names; begun anew when its topic was made again."""
+        books = self.sources.get(source)
+        if books is None or books.incarnation != incarnation:
+            books = self.sources[source] = RowBooks(incarnation, 0)
         return books
 
     @property

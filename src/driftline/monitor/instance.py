@@ -17,7 +17,7 @@ from driftline.monitor.effects import Effects
 from driftline.monitor.parts import Parts
 from driftline.monitor.state import InstanceCheckpoint, Outgoing
 from driftline.monitor.summary import summarise
-from driftline.monitor.taking import take_row, take_rows
+from driftline.monitor.taking import books_of, take_row, take_rows
 from driftline.monitor.teller import Teller
 from driftline.monitor.watchers import acknowledgement
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from driftline.alerts.alert import AlertChange
     from driftline.eventlog.messages import Command, Rows
     from driftline.join import Entry
-    from driftline.model import InstanceKey, Micros, Role, SourcePartition
+    from driftline.model import InstanceKey, Micros, Role
     from driftline.monitor.head import RowBooks, RowCounts
     from driftline.monitor.one_row import OneRow
     from driftline.monitor.row_table import RowTable
@@ -123,9 +123,9 @@ class Instance:
         """What became of its rows, by role and source partition."""
         return self._parts.head.sources
 
-    def books(self, role: Role, source: SourcePartition) -> RowBooks:
-        """What became of the rows of one source partition."""
-        return self._parts.head.books(role, source)
+    def books(self, table: RowTable) -> RowBooks:
+        """What became of the rows of a message's source partition."""
+        return self._parts.head.books(table.source_name, table.source.incarnation)
 
     @property
     def rows(self) -> int:
@@ -180,7 +180,7 @@ class Instance:
 
     def on_row(self, table: RowTable, row: int, found: Mapping[str, Entry]) -> Effects | None:
         """Apply one row of a message: what `on_rows` does, without columns. None: no effects."""
-        books = self._parts.head.books(table.role, table.source)
+        books = self.books(table)
         offset, at = table.offsets[row], table.times[row]
         if (
             self._parts.by_columns
@@ -217,7 +217,7 @@ class Instance:
             self._parts.waymarks.extend(rows)
 
     def _new_rows(self, rows: Rows) -> Rows:
-        books = self._parts.head.books(rows.role, rows.source)
+        books = books_of(self._parts, rows)
         known = int(np.searchsorted(rows.offsets, books.next_offset))
         if known:
             books.redelivered += known

@@ -193,7 +193,7 @@ class PartitionMonitor:
         effects: Effects,
     ) -> bool:
         """Apply rows of a message to their instance; False, and it is suspended: it failed."""
-        books = instance.books(table.role, table.source)
+        books = instance.books(table)
         before = books.rows
         try:
             came = _apply(instance, table, rows, found)

@@ -14,6 +14,7 @@ from driftline.config.watches import MISSING
 from driftline.join.arrivals import Arrivals
 from driftline.join.entries import EARLY, WAITING, Fields
 from driftline.model import InstanceKey, Role
+from driftline.monitor.head import source_name
 from driftline.monitor.silence import Place
 from driftline.signals.values import FEATURE
 
@@ -38,6 +39,7 @@ class RowTable:
         "offsets",
         "role",
         "source",
+        "source_name",
         "times",
     )
 
@@ -45,6 +47,7 @@ class RowTable:
         self.message = message
         self.role = message.role
         self.source = message.source
+        self.source_name = source_name(message.role, message.source)
         self.ids = message.ids
         self.times: list[Micros] = message.times.tolist()
         self.offsets: list[int] = message.offsets.tolist()

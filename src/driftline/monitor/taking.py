@@ -12,6 +12,7 @@ import numpy as np
 
 from driftline.join import NO_OUTCOMES, Outcomes, Revision
 from driftline.model import Role
+from driftline.monitor.head import source_name
 from driftline.monitor.one_row import OneRow, Value
 from driftline.signals import (
     Series,
@@ -52,7 +53,7 @@ def take_rows(parts: Parts, rows: Rows, found: Found) -> Taken:
     totals = parts.join.totals
     before = totals.duplicates
     taken = (_predictions if rows.role is Role.PREDICTIONS else _labels)(parts, rows, found)
-    _book(parts.head.books(rows.role, rows.source), len(rows), totals.duplicates - before)
+    _book(books_of(parts, rows), len(rows), totals.duplicates - before)
     for signal, one in taken.series.items():
         if isinstance(one, Series):
             parts.windows.add(signal, one.values, one.times)
@@ -150,6 +151,11 @@ def _revise(parts: Parts, revision: Revision) -> None:
         values = revised_values(signal, revision)
         if values is not None:
             parts.windows.replace(signal, *values, revision.at)
+
+
+def books_of(parts: Parts, rows: Rows) -> RowBooks:
+    """The books of the source partition that rows came from."""
+    return parts.head.books(source_name(rows.role, rows.source), rows.source.incarnation)
 
 
 def _book(books: RowBooks, rows: int, duplicates: int) -> None:

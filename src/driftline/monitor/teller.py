@@ -116,7 +116,9 @@ class Teller:
     def knows_causes(self) -> bool:
         """Whether anything is wrong that alerts may come of, or was told to be."""
         trouble = self._parts.trouble
-        return bool(trouble.told) or trouble.any(self._parts.silences.firing(Role.LABELS))
+        if trouble.told:
+            return True
+        return trouble.any(self._parts.silences.firing(Role.LABELS))
 
     def tell_causes(self, at: Micros, seen_at: Micros | None, effects: Effects) -> None:
         """Tell of alerts once more whose likely cause began, ended or is another now."""
