@@ -68,6 +68,8 @@ class AdwinEngine:
 
     def run(self, values: list[float]) -> list[tuple[int, Level]]:
         """Learn from the values; see Engine."""
+        if len(values) == 1:
+            return self._run_one(values[0])
         found: list[tuple[int, Level]] = []
         numbers, stream = count(), iter(values)
         while True:
@@ -77,6 +79,13 @@ class AdwinEngine:
                 return found
             found.append((index, Level.DRIFT))
             self._window = self._new_window()
+
+    def _run_one(self, value: float) -> list[tuple[int, Level]]:
+        """The same of one value: to begin with many costs as much as the value does."""
+        if not self._window.update(value):
+            return []
+        self._window = self._new_window()
+        return [(0, Level.DRIFT)]
 
     def snapshot(self) -> bytes:
         """The state, some 2 kB for a million values."""

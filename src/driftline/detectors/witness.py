@@ -126,7 +126,7 @@ class Witness:
         with self._shield:
             found = self._engine.run([value])
         self.seen += 1
-        return [Detection(0, self.seen, level) for _, level in found]
+        return [Detection(0, self.seen, level) for _, level in found] if found else []
 
     def snapshot(self) -> bytes:
         """The whole state: a witness of the same profile that restores it goes on exactly so."""

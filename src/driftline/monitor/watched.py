@@ -145,11 +145,12 @@ class WatchedSignal:
     def observe_one(self, value: float) -> list[Hit]:
         """Give one value of a plain signal to the detectors."""
         self._changed = True
-        return [
-            Hit(0, PLAIN, profile, detection.values_seen, detection.level)
-            for profile in self.watch.profiles
-            for detection in self._witness(PLAIN, profile).feed_one(value)
-        ]
+        hits: list[Hit] = []
+        for profile in self.watch.profiles:
+            said = self._witness(PLAIN, profile).feed_one(value)
+            if said:
+                hits += [Hit(0, PLAIN, profile, one.values_seen, one.level) for one in said]
+        return hits
 
     def hear(self, alarm: Alarm, incarnation: str) -> list[AlertChange]:
         """A detector alarmed at the latest value that the track was given."""
