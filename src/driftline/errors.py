@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 class DriftlineError(Exception):
     """Something went wrong that a person can do something about; its text says what."""
+
+
+def nearest(wrong: str, names: Iterable[str]) -> str | None:
+    """The name that was perhaps meant, for an error to say; None if none is near."""
+    return next(iter(get_close_matches(wrong, list(names), n=1)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from driftline.config.patterns import match_any
-from driftline.errors import DriftlineError
+from driftline.errors import DriftlineError, nearest
 from driftline.notify.receivers import build_receiver
 
 if TYPE_CHECKING:
@@ -43,8 +42,8 @@ def match_notes(match: Matchers, deployment: Deployment) -> Iterator[tuple[str, 
     for key, names in _declared(deployment).items():
         for pattern in getattr(match, key) or ():
             if not any(match_any([pattern], name) for name in names):
-                near = get_close_matches(pattern, names, n=1)
-                hint = f" (did you mean '{near[0]}'?)" if near else ""
+                near = nearest(pattern, names)
+                hint = f" (did you mean '{near}'?)" if near else ""
                 yield key, f"no stream has {_NOUNS[key]} like '{pattern}'{hint}"
 
 

@@ -7,7 +7,6 @@ import os
 import sys
 from dataclasses import replace
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
@@ -19,7 +18,7 @@ from rich.text import Text
 from driftline.config.deployment import load_deployment
 from driftline.config.durations import parse_duration
 from driftline.config.settings import Settings, with_environment
-from driftline.errors import DeploymentError
+from driftline.errors import DeploymentError, nearest
 from driftline.logs import LogStyle, configure_logs, printable
 
 if TYPE_CHECKING:
@@ -76,10 +75,8 @@ def find_stream(deployment: Deployment, name: str) -> Stream:
     """The stream of that name; wrong usage, with the nearest name, if there is none."""
     stream = deployment.streams.get(name)
     if stream is None:
-        near = get_close_matches(name, deployment.streams, n=1)
-        hint = (
-            f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(deployment.streams)}"
-        )
+        near = nearest(name, deployment.streams)
+        hint = f"did you mean '{near}'?" if near else f"there are: {', '.join(deployment.streams)}"
         message = f"no stream '{printable(name)}' ({hint})"
         raise typer.BadParameter(message, param_hint="STREAM")
     return stream

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import re
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from driftline.errors import DeploymentError, DriftlineError, SupersededError
+from driftline.errors import DeploymentError, DriftlineError, SupersededError, nearest
 
 FAILED: Final = 1
 """The job was not done."""
@@ -84,8 +83,8 @@ def _reword(message: str) -> str:
     """Wrong usage without the words of who found it and, for a choice, with the nearest one."""
     text = message.removeprefix("Value error, ")
     found = re.fullmatch(r"'(.*)' is not one of (.*)\.", text)
-    near = get_close_matches(found[1], re.findall(r"'([^']*)'", found[2]), n=1) if found else []
-    return f"{text} Did you mean '{near[0]}'?" if near else text
+    near = nearest(found[1], re.findall(r"'([^']*)'", found[2])) if found else None
+    return f"{text} Did you mean '{near}'?" if near else text
 
 
 def _tell(error: DriftlineError) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 
 from driftline.config.alerting import Matchers
 from driftline.config.problems import find_problems
+from driftline.errors import nearest
 from driftline.logs import printable
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def read_pairs(texts: Sequence[str]) -> dict[str, list[str]]:
             message = f"'{printable(text)}' should be KEY=VALUE, such as stream=car-loan"
             raise typer.BadParameter(message)
         if key not in Matchers.model_fields:
-            near = get_close_matches(key, Matchers.model_fields, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else ", ".join(Matchers.model_fields)
+            near = nearest(key, Matchers.model_fields)
+            hint = f"did you mean '{near}'?" if near else ", ".join(Matchers.model_fields)
             message = f"'{printable(key)}' is no key of an alert ({hint})"
             raise typer.BadParameter(message)
         pairs.setdefault(key, []).append(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,7 @@ from rich.table import Table
 from driftline.cli.common import DeploymentOption, JsonOption, load, output, plain, write_json
 from driftline.cli.routes_text import receivers_json
 from driftline.config.alerting import ALERTING_FILE
-from driftline.errors import DriftlineError
+from driftline.errors import DriftlineError, nearest
 from driftline.logs import printable
 from driftline.notify.notification import DeliveryError
 from driftline.notify.receivers import build_receiver
@@ -67,9 +66,9 @@ async def _try(deployment: Deployment, name: str, spec: ReceiverSpec) -> str:
 def _find(alerting: AlertingSpec, name: str) -> ReceiverSpec:
     spec = alerting.receivers.get(name)
     if spec is None:
-        near = get_close_matches(name, alerting.receivers, n=1)
+        near = nearest(name, alerting.receivers)
         there = ", ".join(alerting.receivers) or f"none, see {ALERTING_FILE}"
-        hint = f"did you mean '{near[0]}'?" if near else f"there are: {there}"
+        hint = f"did you mean '{near}'?" if near else f"there are: {there}"
         message = f"no receiver '{printable(name)}' ({hint})"
         raise typer.BadParameter(message, param_hint="NAME")
     return spec

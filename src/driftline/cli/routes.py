@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -17,6 +16,7 @@ from driftline.cli.common import DeploymentOption, JsonOption, load, output, pla
 from driftline.cli.matchers import read_pairs
 from driftline.cli.routes_text import hours_text, manner_text, matchers_text, route_json
 from driftline.config.conflicts import KINDS
+from driftline.errors import nearest
 from driftline.logs import printable
 from driftline.model import Severity
 from driftline.notify.matching import Description
@@ -115,8 +115,8 @@ def _the_one(key: str, values: Sequence[str]) -> str:
 
 def _say_unknown(deployment: Deployment, name: str | None) -> None:
     if name is not None and name not in deployment.streams:
-        near = get_close_matches(name, deployment.streams, n=1)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        near = nearest(name, deployment.streams)
+        hint = f" (did you mean '{near}'?)" if near else ""
         typer.echo(f"no stream '{printable(name)}' is declared{hint}", err=True)
 
 

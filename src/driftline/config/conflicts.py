@@ -7,11 +7,11 @@ is passed over here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from driftline.config.patterns import as_list, covers, match_any
 from driftline.config.streams import NAME_EXPECTED, is_name
+from driftline.errors import nearest
 from driftline.model import Severity
 
 if TYPE_CHECKING:
@@ -51,11 +51,11 @@ def _wrong_receivers(
         if name in listed[:number]:
             yield key, "is there twice"
         elif name not in names:
-            near = get_close_matches(name, names, n=1)
+            near = nearest(name, names)
             there = f"there are: {', '.join(names)}" if names else "none is declared"
             yield (
                 key,
-                "no such receiver (" + (f"did you mean '{near[0]}'?" if near else there) + ")",
+                "no such receiver (" + (f"did you mean '{near}'?" if near else there) + ")",
             )
 
 

@@ -2,13 +2,13 @@
 
 import re
 from datetime import time
-from difflib import get_close_matches
 from typing import Annotated, Final, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 from driftline.config.spec import Line, refuse, wrong
+from driftline.errors import nearest
 
 _PATTERN: Final = "([01][0-9]|2[0-3]):([0-5][0-9])"
 _EXPECTED: Final = "should be a time of day such as 09:00 or 17:30"
@@ -36,8 +36,8 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        near = get_close_matches(name, available_timezones(), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ", such as UTC or Europe/Berlin"
+        near = nearest(name, available_timezones())
+        hint = f"; did you mean {near}?" if near else ", such as UTC or Europe/Berlin"
         refuse(f"should be a time zone's IANA name{hint}")
     return name
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel
 
 from driftline.config.spec import PROBLEMS
+from driftline.errors import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -122,10 +122,10 @@ def _say_kind(details: ErrorDetails, key: Key, data: Data) -> str:
 def _choose(expected: str, given: Data) -> str:
     names = expected.replace("'", "").replace(" or ", ", ").split(", ")
     # Of a name that begins several, as slack does, all are meant.
-    near = [name for name in names if name.startswith(f"{given}-")]
-    near = near or get_close_matches(str(given), names, n=1)
+    several = [name for name in names if name.startswith(f"{given}-")]
+    near = " or ".join(several) or nearest(str(given), names)
     return f"should be {expected.replace(chr(39), '')}" + (
-        f"; did you mean {' or '.join(near)}?" if near else ""
+        f"; did you mean {near}?" if near else ""
     )
 
 
@@ -148,9 +148,9 @@ def say_unknown(loc: Sequence[str | int], model: Any, data: Data) -> str:
 def _unknown(key: Key, model: Any, data: Data) -> str:
     given = value_at(key[:-1], data)
     known = list(_known_keys(key[:-1], model, given if isinstance(given, dict) else {}))
-    near = get_close_matches(str(key[-1]), known, n=1)
+    near = nearest(str(key[-1]), known)
     return "is no key here " + (
-        f"(did you mean '{near[0]}'?)" if near else f"(there are: {', '.join(known)})"
+        f"(did you mean '{near}'?)" if near else f"(there are: {', '.join(known)})"
     )
 
 

@@ -12,7 +12,6 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Annotated, ClassVar, Final, Literal, Self, TypeAlias, TypeVar
 
@@ -28,6 +27,7 @@ from pydantic import (
 )
 
 from driftline.config.spec import Spec, refuse_all, wrong
+from driftline.errors import nearest
 
 ENTRY_POINT_GROUP: Final = "driftline.detectors"
 
@@ -202,8 +202,8 @@ class CustomSpec(DetectorSettings):
         if kind in installed:
             return kind
         known = [*KINDS, *sorted(installed - set(KINDS))]
-        near = get_close_matches(kind, known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"have: {', '.join(known)}"
+        near = nearest(kind, known)
+        hint = f"did you mean '{near}'?" if near else f"have: {', '.join(known)}"
         message = f"no detector kind '{kind}' ({hint})"
         raise wrong(message)
 

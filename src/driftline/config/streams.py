@@ -7,7 +7,6 @@ inverse.
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
@@ -25,6 +24,7 @@ from driftline.config.durations import Duration, between
 from driftline.config.fields import FieldPath, RecordField, RecordTime
 from driftline.config.silence import SilenceSpec
 from driftline.config.spec import Flag, Line, Spec, Topic, Whole, canonical, refuse, refuse_all
+from driftline.errors import nearest
 from driftline.model import Direction, Role, Severity, Task
 
 MAX_FEATURES: Final = 1_000
@@ -76,8 +76,8 @@ def _read_start(value: object) -> object:
     except ValueError:
         at = None
     if at is None:
-        near = get_close_matches(str(value).lower(), _START_WORDS, n=1)
-        hint = f"; did you mean {_START_WORDS[near[0]]}?" if near else ""
+        near = nearest(str(value).lower(), _START_WORDS)
+        hint = f"; did you mean {_START_WORDS[near]}?" if near else ""
         refuse(f"should be latest, earliest or a time such as 2026-01-31T00:00:00Z{hint}")
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from driftline.config.streams import EXPIRE_AFTER
 from driftline.config.yaml import write_key
-from driftline.errors import DeploymentError, Problem
+from driftline.errors import DeploymentError, Problem, nearest
 from driftline.model import Direction, Severity, SignalKind, Task
 
 if TYPE_CHECKING:
@@ -248,9 +247,9 @@ def _by_feature(signals: Collection[str]) -> dict[str, str]:
 def _choices(wrong: str, names: Collection[str], also: Mapping[str, str] | None = None) -> str:
     """The nearest right name, and some of those there are; `also` has other words for some."""
     also = also or {}
-    near = get_close_matches(wrong, [*names, *also], n=1, cutoff=0.6)
+    near = nearest(wrong, [*names, *also])
     if near:
-        return f"(did you mean '{also.get(near[0], near[0])}'?)"
+        return f"(did you mean '{also.get(near, near)}'?)"
     shown = list(names)[:_SHOWN]
     more = f", and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
     return f"(there are: {', '.join(shown) or 'none'}{more})"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from driftline.config.fields import FieldSource
 from driftline.decode.layout import NUMERIC, Kind, build_layout
+from driftline.errors import nearest
 from driftline.model import Role
 from driftline.recorded.files import open_recording
 from driftline.recorded.places import column_of, declared_fields, put_at
@@ -92,9 +92,9 @@ def _check_columns(recording: Recording, needed: Mapping[str, FieldPath]) -> Non
 
 def _hint(declared: str, name: str, columns: Sequence[str]) -> str:
     folded = {column.casefold(): column for column in columns}
-    near = get_close_matches(name.casefold(), folded, n=1)
+    near = nearest(name.casefold(), folded)
     if near:
-        return f" (did you mean {folded[near[0]]}?)"
+        return f" (did you mean {folded[near]}?)"
     if declared == f"{Role.LABELS}.time":
         return " (--label-delay says when labels come whose file has no times)"
     return ""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from driftline.app.status.moments import moment
 from driftline.app.status.streams import InstanceView
 from driftline.config.watches import signal_kinds
+from driftline.errors import nearest
 from driftline.model import SECOND, InstanceKey, to_micros
 from driftline.notify.refusals import NotFoundError
 from driftline.web.models.streams import (
@@ -69,8 +69,8 @@ def require_signal(view: InstanceView, declared: Stream | None, signal: str) -> 
     known |= dict.fromkeys(() if declared is None else signal_kinds(declared.spec))
     if signal in known:
         return
-    near = get_close_matches(signal, known, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    near = nearest(signal, known)
+    hint = f" (did you mean {near!r}?)" if near else ""
     more = f", and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
     there = ", ".join([*known][:_SHOWN]) or "none"
     msg = f"{view.key.name!r} has no signal {signal!r}{hint}; there are: {there}{more}"
