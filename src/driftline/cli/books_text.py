@@ -69,7 +69,7 @@ def join_line(stream: StreamStatus) -> str:
         "held early": stream.early_waiting,
         "expired": one.expired,
         "orphaned": one.orphaned,
-        "duplicates": one.duplicate_predictions + one.duplicate_labels,
+        "duplicates": one.duplicates,
         "corrected": one.corrected,
         "evicted": one.evicted + one.evicted_labels,
         "late": one.late,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from driftline.model import Role, SourcePartition
 
 RowCounts: TypeAlias = "Mapping[tuple[str, str], int]"
+"""Numbers of rows by source partition, as `source_name` has it, and the life of its topic."""
 FORMAT: Final = 3
 """The version of the stored format of an instance. Format 1 knew nothing of silence and troubles,
 which begin anew where their parts are not stored. Up to format 2 entries of the join were longer:
@@ -74,17 +75,11 @@ class Head(msgspec.Struct):
     @property
     def rows(self) -> int:
         """Rows that are in the books, applied or duplicates."""
-        rows = 0
-        for one in self.sources.values():
-            rows += one.applied + one.duplicates
-        return rows
+        return sum(one.rows for one in self.sources.values())
 
     def row_counts(self) -> RowCounts:
         """Rows that are in the books, by source partition and life of its topic."""
-        return {
-            (name, one.incarnation): one.applied + one.duplicates
-            for name, one in self.sources.items()
-        }
+        return {(name, one.incarnation): one.rows for name, one in self.sources.items()}
 
     def rows_since(self, before: RowCounts) -> int:
         """How many rows have come into the books since these were the `row_counts`.

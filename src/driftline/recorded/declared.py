@@ -100,6 +100,13 @@ def _hint(declared: str, name: str, columns: Sequence[str]) -> str:
     return ""
 
 
+def _nest(records: Sequence[JsonRecord], name: str, path: Sequence[str]) -> None:
+    """Put the field of this name where the path leads."""
+    for record in records:
+        if name in record:
+            put_at(record, path, record.pop(name))
+
+
 class _Nested:
     """A recording of which some columns are fields of nested objects."""
 
@@ -125,9 +132,7 @@ class _Nested:
             only = {*only, *(name for name, path in self._moved.items() if path[0] in only)}
         for chunk in self._recording.records(only):
             for name, path in self._moved.items():
-                for record in chunk:
-                    if name in record:
-                        put_at(record, path, record.pop(name))
+                _nest(chunk, name, path)
             yield chunk
 
     def places(self, rows: Collection[int]) -> dict[int, str]:

@@ -133,18 +133,17 @@ class PatientFetcher(Fetcher):  # type: ignore[misc]  # aiokafka ships no types
 
     def _with_more(self, assignment: Any, request: Any) -> list[Any]:
         """The part of a request of which the last fetch brought something, and not all there is."""
-        found = []
-        for topic, partitions in request.topics:
-            behind = [
-                (partition, position, most)
-                for partition, position, most in partitions
-                for tp in (TopicPartition(topic, partition),)
-                if position < (assignment.state_value(tp).lso or 0)
-                and position > self.asked.get(tp, position)
-            ]
-            if behind:
-                found.append((topic, behind))
-        return found
+
+        def holds_more(topic: str, partition: int, position: int) -> bool:
+            tp = TopicPartition(topic, partition)
+            brought = position > self.asked.get(tp, position)
+            return brought and position < (assignment.state_value(tp).lso or 0)
+
+        found = [
+            (topic, [one for one in partitions if holds_more(topic, *one[:2])])
+            for topic, partitions in request.topics
+        ]
+        return [(topic, behind) for topic, behind in found if behind]
 
     def _note_asked(self, request: Any) -> None:
         for topic, partitions in request.topics:
