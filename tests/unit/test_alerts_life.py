@@ -368,6 +368,35 @@ def _live(
     return [replace(one, row=None) for one in told]
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("scene", SCENES)
+def test_a_life_is_the_same_where_values_are_learned_one_by_one(scene: Scene, seed: int) -> None:
+    """Quietly where they can be, and while an alert lives all can that decide nothing."""
+    values = coin(scene.levels, seed)
+    alarms = set(adwin_alarms(values))
+
+    def subject() -> SignalTrack:
+        return track(Direction.BOTH, hold=scene.hold, expire_after=timedelta(seconds=scene.expire))
+
+    whole, single = subject(), subject()
+    expected = _live(whole, values, sorted(alarms))
+    told: list[AlertChange] = []
+    living = quiet = 0
+    for row, value in enumerate(values.tolist()):
+        at = moment(row)
+        living += single.alert is not None
+        if single.takes_quietly(at):
+            quiet += single.alert is not None
+            single.learn(value, at, at)
+        else:
+            told += single.extend({"": np.array([value])}, np.array([at]))
+        if row in alarms:
+            told += single.on_alarm(alarm(row))
+    assert [replace(one, row=None) for one in told] == expected
+    assert single.snapshot() == whole.snapshot()
+    assert quiet > 0.9 * living > 500
+
+
 STEPS: Final = ("rows", "alarm", "time", "acknowledge", "accept", "supersede", "withdraw")
 
 

@@ -100,20 +100,27 @@ class SignalTrack:
         self._ring.remember_last(values, times)
         return changes
 
-    @property
-    def quiet(self) -> bool:
-        """Whether values change nothing but the memory of a plain signal.
+    def takes_quietly(self, known: Micros) -> bool:
+        """Whether the next value changes nothing but the memory of a plain signal.
 
-        No alert lives, and what the last one left behind is over.
+        `known` is the event time of the record that makes it known. It does not where it completes
+        a block by which something may be decided, or where by then time decides.
         """
-        plain = self._series in (PLAIN_SERIES, ())
-        return plain and self._alert is None and self._ended is None
+        if self._series not in (PLAIN_SERIES, ()):
+            return False
+        if self._alert is None and (self._ended is None or self._ended.held is None):
+            return True
+        if self._ring.unfinished + 1 == BLOCK:
+            return False
+        deadline = self.deadline
+        return deadline is None or max(self._clock, known) < deadline
 
     def learn(self, value: float, at: Micros, known: Micros) -> None:
-        """Learn one value while the track is quiet: what `extend` does, without its columns."""
+        """Learn a value that the track `takes_quietly`: what `extend` does, without columns."""
         if not self._series:
             self._series, self._ring = PLAIN_SERIES, Ring(1)
         self._clock = max(self._clock, known)
+        self._count_rows(1)
         self._ring.append(value, at)
 
     def first_due(self, known: Ints) -> int | None:

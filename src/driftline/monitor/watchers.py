@@ -94,7 +94,7 @@ class Watchers:
         """Whether a row teaches and does nothing else, unless a detector alarms at it."""
         outcome, versions = row.outcome, self._versions
         for signal in row.values:
-            if not self._watched[signal].track.quiet:
+            if not self._watched[signal].track.takes_quietly(row.at):
                 return False
         return (not row.versioned or versions.carry(row.version, labelled=False)) and (
             outcome is None or versions.carry(outcome.version, labelled=True)
