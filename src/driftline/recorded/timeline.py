@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from driftline.recorded.index import Index
     from driftline.recorded.records import RecordedRecord
 
-EVENTS: Final = 2_000
+EVENTS: Final = 5_000
 """How many events of both files a batch may span."""
 
 
