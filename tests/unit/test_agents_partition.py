@@ -20,6 +20,7 @@ from driftline.eventlog.messages import Rows
 from driftline.metrics import Metrics
 from driftline.model import InstanceKey, Role
 from driftline.store.memory import MemoryStore
+from driftline.store.protocol import Outcome
 from driftline.transport.batches import PartitionLog, SourceBatch, TopicPartition
 from driftline.transport.producer import SendError
 from support.memory_producer import MemoryProducer
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from driftline.config.deployment import Deployment
     from driftline.eventlog.messages import Message
     from driftline.monitor.state import InstanceCheckpoint, PartitionCheckpoint
-    from driftline.store.protocol import Outcome
     from support.monitor_runs import Run
 
 STREAM = build_stream()
@@ -81,6 +81,16 @@ class SlowStore(MemoryStore):
         if self.failing is not None:
             raise self.failing
         return await super().write_instances(checkpoints)
+
+
+class ForeignStore(MemoryStore):
+    """Holds foreign values under the keys of every instance that has something to tell."""
+
+    async def write_instances(self, checkpoints: Sequence[InstanceCheckpoint]) -> list[Outcome]:
+        """Write the others."""
+        sound = [one for one in checkpoints if not one.outbox]
+        outcomes = iter(await super().write_instances(sound))
+        return [Outcome.BROKEN if one.outbox else next(outcomes) for one in checkpoints]
 
 
 @dataclass
@@ -235,6 +245,35 @@ async def test_a_write_that_failed_when_nobody_waits_for_it_any_more_is_no_myste
     del work
     gc.collect()
     assert told == []
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+async def test_an_instance_that_cannot_be_stored_tells_nothing(size: int) -> None:
+    """It is passed over from there on: nobody could ever end an alert that was told."""
+    bench = Bench(store=ForeignStore())
+    work = await bench.work()
+    await bench.feed(work, LOG, size=size)
+    assert bench.producer.sent == []
+    assert [key.name for key in work.monitor.suspended] == ["churn"]
+    assert bench.acked[-1] == len(LOG)
+
+
+async def test_a_partition_that_is_let_go_of_in_the_middle_of_a_batch_takes_no_further_step() -> (
+    None
+):
+    """Nothing is applied, stored, told or acknowledged behind it."""
+    bench = Bench()
+    work = await bench.work()
+    batch = asyncio.create_task(work.on_batch(bench.batch(LOG, 0, len(LOG))))
+    await asyncio.sleep(0)
+    at = work.monitor.offset
+    assert 0 < at < len(LOG), "it did not give the loop back in the middle, which tests nothing"
+    work.abandon()
+    await batch
+    assert work.monitor.offset == at
+    assert bench.acked == []
+    assert bench.producer.sent == []
+    assert await stored_at(bench.store) is None
 
 
 async def test_alerts_that_were_stored_and_not_sent_are_sent_by_the_next_worker() -> None:

@@ -109,8 +109,10 @@ class PartitionWork:
                 (one.offset, _decode(batch, one.offset, one.value)) for one in batch.records
             ]
             done = 0
-            while done < len(messages):
+            while done < len(messages) and not self._given_up:
                 done += await self._apply(messages[done:])
+            if self._given_up:
+                return
             self.monitor.offset = max(self.monitor.offset, batch.next)
             # Of a batch that waits for its checkpoint only the range is wanted any more.
             self._applied.append(replace(batch, records=(), unreadable=()))
@@ -164,6 +166,8 @@ class PartitionWork:
                 return count
             # Consumers must be able to say that they live.
             await self._turn.give_back()
+            if self._given_up:
+                return count
         return len(messages)
 
     def _say_suspended(self, offset: int, known: Collection[InstanceKey]) -> None:
@@ -270,6 +274,9 @@ class PartitionWork:
         return checkpoints
 
     def _fly(self, landing: Coroutine[None, None, None]) -> None:
+        if self._given_up:
+            landing.close()
+            return
         self._flight = asyncio.create_task(landing)
         # Should nobody wait for it any more, what went wrong before has been said.
         self._flight.add_done_callback(lambda flight: flight.cancelled() or flight.exception())
@@ -298,33 +305,38 @@ class PartitionWork:
     async def _land(self, step: Step, batches: Sequence[SourceBatch]) -> None:
         with self._gauges.storing():
             stored = await self._store_instances(step.instances)
-            outcome = await self._store.write_partition(step.partition, stored)
+            outcome = await self._store.write_partition(
+                step.partition, [one.instance for one in stored]
+            )
         self._gauges.on_stored(outcome)
         if outcome is Outcome.SUPERSEDED:
             _overtaken(f"events partition {step.partition.partition}")
         pass_point(CrashPoint.PARTITION_STORED)
         self.monitor.settle()
-        await self._publish_from(step.instances)
+        await self._publish_from(stored)
         for batch in batches:
             batch.ack()
         pass_point(CrashPoint.EVENTS_ACKNOWLEDGED)
 
     async def _land_instances(self, checkpoints: Sequence[InstanceCheckpoint]) -> None:
         with self._gauges.storing():
-            await self._store_instances(checkpoints)
+            stored = await self._store_instances(checkpoints)
         self.monitor.settle()
-        await self._publish_from(checkpoints)
+        await self._publish_from(stored)
 
     async def _store_instances(
         self, checkpoints: Sequence[InstanceCheckpoint]
-    ) -> list[InstanceKey]:
-        """Store them; those that went on. One that is broken stays behind: it is suspended."""
+    ) -> list[InstanceCheckpoint]:
+        """Store them; those that went on. One that is broken stays behind: it is suspended.
+
+        What it had to tell is told by nobody: no later event could take it back.
+        """
         outcomes = await self._store.write_instances(checkpoints)
         for checkpoint, outcome in zip(checkpoints, outcomes, strict=True):
             self._judge(checkpoint, outcome)
         pass_point(CrashPoint.INSTANCES_STORED)
         return [
-            checkpoint.instance
+            checkpoint
             for checkpoint, one in zip(checkpoints, outcomes, strict=True)
             if one is not Outcome.BROKEN
         ]
