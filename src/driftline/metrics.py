@@ -178,7 +178,9 @@ class Metrics:
             "result",
         )
         self.checkpoint_seconds = self._histogram(
-            "checkpoint_seconds", "Storing one checkpoint: instances and partition.", SECONDS
+            "checkpoint_seconds",
+            "Storing what changed: a checkpoint, or for an alert some instances alone.",
+            SECONDS,
         )
         self.checkpoint_bytes = self._histogram(
             "checkpoint_bytes", "Size of one checkpoint.", BYTES

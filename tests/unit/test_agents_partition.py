@@ -13,7 +13,7 @@ import pytest
 from driftline.agents.gauges import Gauges
 from driftline.agents.loading import load_partition
 from driftline.agents.monitor import MonitorRole
-from driftline.agents.partition import MANY_INSTANCES, PartitionWork
+from driftline.agents.partition import FEW_INSTANCES, PartitionWork
 from driftline.errors import OvertakenError, StateError, UnavailableError
 from driftline.eventlog.codec import encode
 from driftline.eventlog.messages import Rows
@@ -522,7 +522,7 @@ async def test_among_many_instances_an_alert_waits_for_its_own_instance_alone() 
     await check_stored_alike(bench, calm)
 
 
-@pytest.mark.parametrize(("others", "alone"), [(MANY_INSTANCES - 1, False), (MANY_INSTANCES, True)])
+@pytest.mark.parametrize(("others", "alone"), [(FEW_INSTANCES - 1, False), (FEW_INSTANCES, True)])
 async def test_among_a_few_instances_an_alert_takes_all_that_changed_along(
     others: int, *, alone: bool
 ) -> None:

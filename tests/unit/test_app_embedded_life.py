@@ -18,9 +18,15 @@ def connections(port: int, *, embedded: bool) -> Connections:
     return Connections(kafka, RedisAddress(""), kafka_embedded=embedded)
 
 
-async def listening() -> tuple[asyncio.Server, int]:
-    """A server that takes connections, and its port."""
-    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1")
+async def listening(visits: asyncio.Queue[None] | None = None) -> tuple[asyncio.Server, int]:
+    """A server that takes connections, and its port; each connection is told to `visits`."""
+
+    def take(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        if visits is not None:
+            visits.put_nowait(None)
+
+    server = await asyncio.start_server(take, "127.0.0.1")
     return server, server.sockets[0].getsockname()[1]
 
 
@@ -30,9 +36,12 @@ async def forever() -> None:
 
 async def test_work_ends_when_the_embedded_kafka_is_gone() -> None:
     """With a sentence, and not before."""
-    server, port = await listening()
+    visits = asyncio.Queue[None]()
+    server, port = await listening(visits)
     task = asyncio.create_task(while_kafka_lives(connections(port, embedded=True), forever()))
-    await asyncio.sleep(0.7)
+    async with asyncio.timeout(10):
+        for _ in range(3):
+            await visits.get()
     assert not task.done()
     server.close()
     async with asyncio.timeout(10):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ from driftline.store.client import is_denied, may_pass
 from driftline.store.connect import RedisAddress, build_redis
 from driftline.store.guard import judge
 from driftline.store.keys import Keys
-from driftline.store.packing import array_head, pack_array, pack_pairs, pack_strings, pack_texts
+from driftline.store.packing import array_head, join_strings, pack_array, pack_pairs, pack_texts
 from driftline.store.plans import (
     ARGUMENTS,
     PART_BYTES,
@@ -24,7 +26,15 @@ from driftline.store.plans import (
 )
 from driftline.store.protocol import Outcome
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 KEY = InstanceKey("churn")
+
+
+def pack_strings(strings: Sequence[str | bytes]) -> bytes:
+    """An array of strings."""
+    return array_head(len(strings)) + join_strings(strings)
 
 
 @given(st.lists(st.lists(st.text())))

@@ -43,14 +43,14 @@ log = structlog.get_logger(__name__)
 CHECKPOINT_ROWS: Final = 5_000
 """After so many rows a checkpoint is due, so that one script of Redis stays small."""
 INSTANCE_ROWS: Final = 25
-"""Where thousands of instances changed, not before each has so many rows: to store one costs as
-much as to apply some ten rows."""
+"""Where hundreds of instances changed, not before there are so many rows for each: to store one
+costs as much as to apply some ten rows."""
 INSTANCE_SECONDS: Final = 0.012
 """For the same reason checkpoints come less often where few rows come for each of them, by so much
 for each instance that changed: storing takes some 3 % of the time then. A crash leaves so much more
 of the log to be read again."""
 LONGEST_PAUSE: Final = 30.0
-MANY_INSTANCES: Final = 8
+FEW_INSTANCES: Final = 8
 """Where more than so many changed, only those with something to tell are stored at once for it."""
 MAX_BYTES_PER_SECOND: Final = 20_000_000
 """Where checkpoints would write more than this, they come less often."""
@@ -216,7 +216,7 @@ class PartitionWork:
             await self._landed()
         most = max(CHECKPOINT_ROWS, INSTANCE_ROWS * len(self.monitor.changed))
         due = self.monitor.pending_rows >= most or (now >= self._due_at and self._applied)
-        few = self._urgent and self.monitor.dirty_instances <= MANY_INSTANCES
+        few = self._urgent and self.monitor.dirty_instances <= FEW_INSTANCES
         if due or self._asked or few:
             await self._checkpoint()
         elif self._urgent:

@@ -26,7 +26,7 @@ class Turn:
             return
         if not self._over:
             self._over = True
-            # First of all that the next step of the loop does.
+            # In the loop's next step, before whoever gives it back from here on.
             asyncio.get_running_loop().call_soon(self._begin)
         await asyncio.sleep(0)
 

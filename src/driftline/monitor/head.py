@@ -58,12 +58,11 @@ class VersionSeen(msgspec.Struct):
 
 
 class Head(msgspec.Struct):
-    """An instance's books, versions and label delay. Versioned: a newer format is refused."""
+    """An instance's books and versions. Versioned: a newer format is refused."""
 
     format: int = FORMAT
     sources: dict[str, RowBooks] = msgspec.field(default_factory=dict)
     versions: dict[str, VersionSeen] = msgspec.field(default_factory=dict)
-    unusable: int = 0
 
     def books(self, source: str, incarnation: str) -> RowBooks:
         """The books of what `source_name` names; begun anew when its topic was made again."""

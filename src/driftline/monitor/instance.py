@@ -200,17 +200,20 @@ class Instance:
 
     def _watch_one(self, one: OneRow, table: RowTable, row: int) -> Effects | None:
         """Give a row's values to all that watches them; only what is rare needs columns."""
-        watchers, hits = self._parts.watchers, None
-        if watchers.quiet(one):
-            hits = watchers.hear_one(one)
-            if not hits:
-                return None
+        watchers = self._parts.watchers
+        quiet = watchers.quiet(one)
+        hits = watchers.hear_one(one) if quiet else {}
+        if quiet and not hits:
+            return None
 
         def publish(change: AlertChange, decided_at: int) -> Outgoing:
             labels = self._teller.labels_at(decided_at, one.fresh_rows, one.outcomes)
             return self._teller.publish(change, table.message.seen_at, labels)
 
-        return watchers.judge_one(one, hits, table.take([row]), publish)
+        rows = table.take([row])
+        if not quiet:
+            return watchers.observe(rows, one.outcomes, one.series(), publish)
+        return watchers.judge_one(one, hits, rows, publish)
 
     def _mark(self, rows: Rows) -> None:
         if self._parts.wants_retraining:

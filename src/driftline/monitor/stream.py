@@ -10,6 +10,7 @@ from driftline.model import InstanceKey, Role
 from driftline.monitor.books import Books
 from driftline.monitor.deadlines import Deadlines
 from driftline.monitor.effects import Effects
+from driftline.monitor.head import source_name
 from driftline.monitor.partition_state import StreamState
 from driftline.monitor.trouble import StreamTrouble
 
@@ -68,7 +69,7 @@ class StreamMonitor:
 
     def pass_rows(self, rows: Rows) -> int:
         """Note how far rows have come; the offset below which they had come before."""
-        name = f"{rows.role.value}|{rows.source.topic}|{rows.source.partition}"
+        name = source_name(rows.role, rows.source)
         incarnation, since = self.passed.get(name, (rows.source.incarnation, 0))
         if incarnation != rows.source.incarnation:
             since = 0

@@ -14,6 +14,7 @@ import msgspec
 from driftline.config.watches import MISSING
 from driftline.errors import StateError
 from driftline.model import SECOND, Micros, to_datetime
+from driftline.monitor.head import source_name
 from driftline.signals import Series
 
 if TYPE_CHECKING:
@@ -126,8 +127,7 @@ class StreamTrouble(msgspec.Struct, array_like=True):
         detail = f"{share:.1%} of the latest records are refused"
         changed = self._note(DEAD_LETTERS, newest if bad else None, detail)
         if progress.seen_at is not None:
-            source = progress.source
-            name = f"{passage.role.value}|{source.topic}|{source.partition}"
+            name = source_name(passage.role, progress.source)
             reader = self.readers.setdefault(name, ReaderLag())
             reader.on_progress(progress, passage.newest, progress.seen_at)
             behind = max(one.behind for one in self.readers.values())

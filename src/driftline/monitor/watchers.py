@@ -123,16 +123,11 @@ class Watchers:
     def judge_one(
         self,
         row: OneRow,
-        hits: Mapping[str, Sequence[Hit]] | None,
+        hits: Mapping[str, Sequence[Hit]],
         rows: Rows,
         publish: Publish,
     ) -> Effects:
-        """Go on with the `hits` of a row; None: it was not quiet, and nobody has heard of it.
-
-        `rows` is a message of the row alone.
-        """
-        if hits is None:
-            return self.observe(rows, row.outcomes, row.series(), publish)
+        """Go on with the `hits` of a `quiet` row; `rows` is a message of the row alone."""
         observed = {
             signal: row.observed(signal, hits.get(signal, ()))
             for signal in self._watched

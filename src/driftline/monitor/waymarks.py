@@ -16,6 +16,7 @@ import numpy as np
 from driftline.alerts.schema import SourceWindowData
 from driftline.errors import StateError
 from driftline.model import Micros  # noqa: TC001 - msgspec reads it
+from driftline.monitor.head import source_name
 
 if TYPE_CHECKING:
     from driftline.eventlog.messages import Rows
@@ -75,7 +76,7 @@ class Waymarks:
 
     def _track(self, rows: Rows) -> _Track:
         source = rows.source
-        name = f"{rows.role.value}|{source.topic}|{source.partition}"
+        name = source_name(rows.role, source)
         track = self._tracks.get(name)
         if track is None or track.incarnation != source.incarnation:
             track = self._tracks[name] = _Track(

@@ -26,11 +26,6 @@ pack_texts: Final = msgspec.msgpack.Encoder().encode
 """An array of strings, given as text."""
 
 
-def pack_strings(strings: Sequence[str | bytes]) -> bytes:
-    """An array of strings; text as UTF-8."""
-    return array_head(len(strings)) + join_strings(strings)
-
-
 def join_strings(strings: Sequence[str | bytes]) -> bytes:
     """Strings to be put into an array; text as UTF-8."""
     raw = [one.encode() if isinstance(one, str) else one for one in strings]

@@ -85,7 +85,7 @@ class Rest:
         self._seconds: float | None = None
 
     def begin(self) -> None:
-        """A fetch of all its partitions begins; how much it brings will be known behind it."""
+        """A fetch of all that may be asked for begins; what it brings will be known behind it."""
         self._began, self._seconds = time.monotonic(), None
 
     def left(self, brought: int) -> float:

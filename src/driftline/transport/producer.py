@@ -54,7 +54,7 @@ class Producer:
     """Sends with acks=all, idempotently: what a retry inside the client repeats is in the log once.
 
     What is sent within a `pause` of the last messages goes out with all else that comes in it: a
-    request costs broker and client more than what is in it. (Its own linger would delay each
+    request costs broker and client more than what is in it. (aiokafka's linger would delay each
     message, after a rest too.)
 
     After a `SendError` the producer's order is not known any more: stop the process, or close and
