@@ -123,7 +123,8 @@ class Kept:
             outlived = [
                 id_
                 for id_ in ids
-                if id_ in self._left and id_ not in since.get(self._left[id_], ())
+                # Who has left this very group is none of its entries any more.
+                if self._left.get(id_, group) != group and id_ not in since.get(self._left[id_], ())
             ]
             if outlived:
                 self._outlived.update(outlived)
