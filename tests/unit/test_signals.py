@@ -156,15 +156,15 @@ def test_regression_has_distances() -> None:
 @pytest.mark.parametrize(
     ("signal", "revision", "values"),
     [
-        ("error", Revision(0, 1.0, None, 0.0, 1.0), (1.0, 0.0)),
-        ("error", Revision(0, "cat", None, "cat", "dog"), (0.0, 1.0)),
-        ("label", Revision(0, 1.0, None, 0.0, 1.0), (0.0, 1.0)),
-        ("label", Revision(0, "cat", None, "cat", "dog"), None),
-        ("loss", Revision(0, 1.0, 0.5, 0.0, 1.0), (math.log(2), math.log(2))),
-        ("loss", Revision(0, 1.0, None, 0.0, 1.0), None),
-        ("loss.absolute", Revision(0, 3.0, None, 1.0, 5.0), (2.0, 2.0)),
-        ("loss.squared", Revision(0, 3.0, None, 1.0, 6.0), (4.0, 9.0)),
-        ("label_delay", Revision(0, 1.0, None, 0.0, 1.0), None),
+        ("error", Revision(0, 0, 1.0, None, 0.0, 1.0), (1.0, 0.0)),
+        ("error", Revision(0, 0, "cat", None, "cat", "dog"), (0.0, 1.0)),
+        ("label", Revision(0, 0, 1.0, None, 0.0, 1.0), (0.0, 1.0)),
+        ("label", Revision(0, 0, "cat", None, "cat", "dog"), None),
+        ("loss", Revision(0, 0, 1.0, 0.5, 0.0, 1.0), (math.log(2), math.log(2))),
+        ("loss", Revision(0, 0, 1.0, None, 0.0, 1.0), None),
+        ("loss.absolute", Revision(0, 0, 3.0, None, 1.0, 5.0), (2.0, 2.0)),
+        ("loss.squared", Revision(0, 0, 3.0, None, 1.0, 6.0), (4.0, 9.0)),
+        ("label_delay", Revision(0, 0, 1.0, None, 0.0, 1.0), None),
     ],
 )
 def test_a_corrected_label_changes_what_depends_on_it(

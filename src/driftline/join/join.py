@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from driftline.join.arrivals import Arrivals
 from driftline.join.held import Held
 from driftline.join.outcomes import NO_OUTCOMES, Outcome, Outcomes, Revision, put_together
@@ -111,7 +113,7 @@ class Join:
         ]
         if len(taken) == 1:
             return taken[0][1:]
-        revisions = [one for *_, some in taken for one in some]
+        revisions = [replace(one, row=start + one.row) for start, _, some in taken for one in some]
         return put_together((start, outcomes) for start, outcomes, _ in taken), revisions
 
     def take_prediction(

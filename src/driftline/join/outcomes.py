@@ -35,7 +35,10 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
 class Revision(msgspec.Struct, frozen=True, gc=False):
     """A joined label that was corrected: counts and windows follow, detectors do not."""
 
+    row: int
+    """The row of the label that corrects."""
     at: Micros
+    """The event time of the prediction."""
     prediction: Value
     score: float | None
     old: Value

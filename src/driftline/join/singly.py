@@ -74,7 +74,7 @@ class Singly:
                 self._hold(id_, truth)
             return None
         if known.kind != WAITING:
-            return self._label_again(id_, known, truth)
+            return self._label_again(row, id_, known, truth)
         if truth.at - known.at > held.groups.horizon:
             held.totals.orphaned += 1
             return None
@@ -124,7 +124,7 @@ class Singly:
             predicted.version, truth.label, truth.partition, truth.offset,
         )  # fmt: skip
 
-    def _label_again(self, id_: str, known: Fields, truth: Fields) -> Revision | None:
+    def _label_again(self, row: int, id_: str, known: Fields, truth: Fields) -> Revision | None:
         """A label for what has one already."""
         assert truth.label is not None  # noqa: S101 - a label has one
         assert known.label is not None  # noqa: S101 - it is not waiting
@@ -136,4 +136,4 @@ class Singly:
         if known.kind != JOINED:
             return None
         assert known.prediction is not None  # noqa: S101 - a joined entry has both
-        return Revision(known.at, known.prediction, known.score, known.label, truth.label)
+        return Revision(row, known.at, known.prediction, known.score, known.label, truth.label)

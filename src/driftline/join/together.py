@@ -207,7 +207,7 @@ class Together:
             self._held.kept.put((part.ids[row],), (relabelled(known.entries[place], new),))
             if known.kinds[place] == JOINED:
                 prediction, score = known.predictions[place], known.scores[place]
-                revisions.append(Revision(known.ats[place], prediction, score, old, new))
+                revisions.append(Revision(row, known.ats[place], prediction, score, old, new))
         return revisions
 
     # -- both --

@@ -170,7 +170,7 @@ class Instance:
             labels = self._teller.labels_at(row, taken.fresh, taken.outcomes)
             return self._teller.publish(change, rows.seen_at, labels)
 
-        _, outcomes, series = taken
+        outcomes, series = taken.outcomes, taken.series
         effects.add(self._parts.watchers.observe(rows, outcomes, series, publish))
         self._mark(rows)
         at = int(rows.times[-1])

@@ -43,6 +43,8 @@ class Taken(NamedTuple):
     """The rows that are new predictions."""
     outcomes: Outcomes
     series: Mapping[str, Series | TextSeries]
+    revisions: Sequence[Revision] = ()
+    """In the order of their rows."""
 
 
 # -- by columns --
@@ -54,9 +56,7 @@ def take_rows(parts: Parts, rows: Rows, found: Found) -> Taken:
     before = totals.duplicates
     taken = (_predictions if rows.role is Role.PREDICTIONS else _labels)(parts, rows, found)
     _book(books_of(parts, rows), len(rows), totals.duplicates - before)
-    for signal, one in taken.series.items():
-        if isinstance(one, Series):
-            parts.windows.add(signal, one.values, one.times)
+    _into_windows(parts, taken)
     return taken
 
 
@@ -76,10 +76,23 @@ def _predictions(parts: Parts, rows: Rows, found: Found) -> Taken:
 
 def _labels(parts: Parts, rows: Rows, found: Found) -> Taken:
     outcomes, revisions = parts.join.on_labels(rows, found)
-    for revision in revisions:
-        _revise(parts, revision)
     series = outcome_series(parts.truth_signals, parts.stream.spec.task, outcomes)
-    return Taken((), outcomes, series)
+    return Taken((), outcomes, series, revisions)
+
+
+def _into_windows(parts: Parts, taken: Taken) -> None:
+    """Values, and corrections of what came before them, in the order of their rows."""
+    numeric = {name: one for name, one in taken.series.items() if isinstance(one, Series)}
+    begin = dict.fromkeys(numeric, 0)
+    for revision in taken.revisions:
+        for signal, one in numeric.items():
+            part = slice(begin[signal], int(one.rows.searchsorted(revision.row)))
+            begin[signal] = part.stop
+            parts.windows.add(signal, one.values[part], one.times[part])
+        _revise(parts, revision)
+    for signal, one in numeric.items():
+        part = slice(begin[signal], None)
+        parts.windows.add(signal, one.values[part], one.times[part])
 
 
 def _count_versions(parts: Parts, rows: Rows) -> None:
