@@ -12,7 +12,7 @@ import pytest
 from driftline.config.deployment import Stream
 from driftline.config.streams import StreamSpec
 from driftline.decode import RejectCode, build_decoder
-from driftline.model import Role, SourcePartition, iso
+from driftline.model import SECOND, Role, SourcePartition, iso
 from driftline.recorded import RecordingError, Timeline, build_timeline
 
 PREDICTIONS = "id,at,y\na,2024-01-01,1\nb,2024-01-02,0\nc,2024-01-03,1\n"
@@ -207,6 +207,20 @@ def test_pieces_hold_the_predictions_first(tmp_path: Path) -> None:
     assert len(timeline) == 6
     assert timeline.span is not None
     assert iso(timeline.span[1]) == "2024-01-03T00:00:00Z"
+
+
+def test_pieces_are_small_where_few_predictions_may_wait(tmp_path: Path) -> None:
+    """A piece's predictions come before its labels, and must not crowd each other out."""
+    rows = "".join(f"{n},{iso(n * SECOND)},1\n" for n in range(300))
+    timeline = build_timeline(
+        stream(max_waiting=100),
+        written(tmp_path, "p.csv", "id,at,y\n" + rows),
+        written(tmp_path, "l.csv", "id,truth\n" + "".join(f"{n},1\n" for n in range(300))),
+        label_delay=timedelta(seconds=20),
+    )
+    sizes = [len(batch.records) for batch in timeline]
+    assert sum(sizes) == 600
+    assert max(sizes) <= 10
 
 
 def test_a_file_without_a_declared_column_is_refused(tmp_path: Path) -> None:

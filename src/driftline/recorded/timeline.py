@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 EVENTS: Final = 5_000
 """How many events of both files a batch may span."""
+FEW_OF_WAITING: Final = 10
+"""At most such a part of the predictions that may wait: those of a batch come before its labels,
+and must not crowd each other out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,8 +51,10 @@ class Batch:
 class Timeline:
     """All events of the files given, in event-time order. It may be gone through several times."""
 
-    def __init__(self, sources: tuple[_Source, ...]) -> None:
+    def __init__(self, sources: tuple[_Source, ...], events: int = EVENTS) -> None:
+        """`events` is how many of them a batch may span, unless `batches` is told."""
         self._sources = sources
+        self._events = events
 
     def __len__(self) -> int:
         """How many records there are in all."""
@@ -77,7 +82,7 @@ class Timeline:
     def __iter__(self) -> Iterator[Batch]:
         return self.batches()
 
-    def batches(self, events: int = EVENTS) -> Iterator[Batch]:
+    def batches(self, events: int | None = None) -> Iterator[Batch]:
         """The events in order of time, cut every so many; predictions first in each piece.
 
         Between topics Kafka keeps no order either; with `events=1` the order is exact, a prediction
@@ -88,7 +93,8 @@ class Timeline:
         """
         readers = [source.read() for source in self._sources]
         done = [0] * len(self._sources)
-        for ends in _cuts([source.times for source in self._sources], events):
+        columns = [source.times for source in self._sources]
+        for ends in _cuts(columns, events or self._events):
             for at, (source, reader) in enumerate(zip(self._sources, readers, strict=True)):
                 begin, end = done[at], ends[at]
                 if begin < end:
@@ -137,7 +143,7 @@ def build_timeline(
         answers = build_index(spec, known, Role.LABELS, ids=True, labelled_only=same_file)
         times, own = label_times(answers, index, predicted_at, label_delay)
         sources.append(_Source((Role.LABELS,), answers, times, Writer(spec, Role.LABELS, own)))
-    return Timeline(tuple(sources))
+    return Timeline(tuple(sources), min(EVENTS, max(spec.max_waiting // FEW_OF_WAITING, 1)))
 
 
 class _Source:
