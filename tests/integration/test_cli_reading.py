@@ -199,6 +199,9 @@ def check_alerts(driftline: Driftline) -> None:
     alert_id = next(one["data"]["alert_id"] for one in alerts if one["data"]["signal"] == "error")
     assert len(driftline.lines("alerts", "list", "--severity", "critical")) == 1
     assert driftline.lines("alerts", "list", "--status", "resolved") == []
+    for command in ("alerts", "dead-letters"):
+        said = driftline.run(command, "list", "--stream", "lones").err
+        assert "no stream 'lones' is declared (did you mean 'loans'?)" in said
     revisions = driftline.lines("alerts", "show", alert_id)
     assert [one["data"]["revision"] for one in revisions] == list(range(1, len(revisions) + 1))
     assert "no alert's id" in driftline.run("alerts", "show", "zz", expect=1).err

@@ -250,6 +250,25 @@ def test_replay_writes_alert_events(driftline: Command, tmp_path: Path) -> None:
     assert joined == "6,000 of 6,000 labels joined their prediction"
 
 
+@pytest.mark.parametrize(("file", "what"), [(0, "prediction"), (1, "label")])
+def test_classes_that_are_spelled_unlike_the_positive_one_are_noticed(
+    driftline: Command, tmp_path: Path, file: int, what: str
+) -> None:
+    """All count as the negative class: without a word that would look like a good model."""
+    files = write_recordings(tmp_path, 1_000)
+    column = {"prediction": 2, "label": 1}[what]
+    header, *rows = files[file].read_text().splitlines()
+    told = [row.split(",") for row in rows]
+    for cells in told:
+        cells[column] = {"0": "no", "1": "yes"}[cells[column]]
+    files[file].write_text("\n".join([header, *map(",".join, told)]) + "\n")
+    where = ("--deployment", write_deployment(tmp_path))
+    ran = driftline("replay", "churn", "--predictions", files[0], "--labels", files[1], *where)
+    assert ran.code == 0
+    assert f"none of 1,000 {what}s is of the positive class '1'" in ran.err
+    assert ran.err.count("positive class") == 1
+
+
 def test_replay_of_alarms_names_the_record_behind_each(driftline: Command, tmp_path: Path) -> None:
     """With all that it takes to find it: the detector's count, the id, the place, the time."""
     predictions, labels = write_recordings(tmp_path, 6_000)

@@ -25,7 +25,14 @@ from driftline.cli.alert_text import (
     alert_table,
     unreadable_line,
 )
-from driftline.cli.common import DeploymentOption, JsonOption, load, output, write_json_line
+from driftline.cli.common import (
+    DeploymentOption,
+    JsonOption,
+    load,
+    note_undeclared,
+    output,
+    write_json_line,
+)
 from driftline.logs import printable
 from driftline.model import Severity  # noqa: TC001 - Typer reads it
 
@@ -66,6 +73,7 @@ def list_(
 ) -> None:
     """The newest revision of each alert, newest first. --json: one CloudEvent a line."""
     log = _load(deployment)
+    note_undeclared(load(deployment), stream)
     chosen = select_alerts(log.newest_first, stream=stream, status=status, severity=severity)
     if as_json:
         for alert in chosen[:limit]:

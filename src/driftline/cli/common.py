@@ -20,6 +20,7 @@ from driftline.config.durations import parse_duration
 from driftline.config.settings import Settings, with_environment
 from driftline.errors import DeploymentError, nearest
 from driftline.logs import LogStyle, configure_logs, printable
+from driftline.model import InstanceKey
 
 if TYPE_CHECKING:
     from driftline.config.deployment import Deployment, Stream
@@ -75,11 +76,22 @@ def find_stream(deployment: Deployment, name: str) -> Stream:
     """The stream of that name; wrong usage, with the nearest name, if there is none."""
     stream = deployment.streams.get(name)
     if stream is None:
-        near = nearest(name, deployment.streams)
-        hint = f"did you mean '{near}'?" if near else f"there are: {', '.join(deployment.streams)}"
-        message = f"no stream '{printable(name)}' ({hint})"
+        message = f"no stream '{printable(name)}' ({_right_name(deployment, name)})"
         raise typer.BadParameter(message, param_hint="STREAM")
     return stream
+
+
+def note_undeclared(deployment: Deployment, name: str | None) -> None:
+    """Say so where the stream that is asked for, or whose instance is, is not declared."""
+    stream = None if name is None else InstanceKey.parse(name).stream
+    if stream is not None and stream not in deployment.streams:
+        hint = _right_name(deployment, stream)
+        typer.echo(f"no stream '{printable(stream)}' is declared ({hint})", err=True)
+
+
+def _right_name(deployment: Deployment, stream: str) -> str:
+    near = nearest(stream, deployment.streams)
+    return f"did you mean '{near}'?" if near else f"there are: {', '.join(deployment.streams)}"
 
 
 def read_duration(text: str) -> timedelta:

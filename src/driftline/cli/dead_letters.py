@@ -24,6 +24,7 @@ from driftline.cli.common import (
     DeploymentOption,
     JsonOption,
     load,
+    note_undeclared,
     output,
     plain,
     write_json_line,
@@ -60,8 +61,9 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """What was refused, the newest last. --json: one line each, bytes in base64."""
-    reader = LetterReader(LetterFilter(stream, code))
-    newest = asyncio.run(_newest(load(deployment), reader, limit))
+    reader, declared = LetterReader(LetterFilter(stream, code)), load(deployment)
+    note_undeclared(declared, stream)
+    newest = asyncio.run(_newest(declared, reader, limit))
     if as_json:
         for found in newest.letters:
             write_json_line(letter_json(found))

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from driftline.recorded import Timeline
 
 REFUSALS_SHOWN: Final = 5
+ENOUGH_FOR_CLASSES: Final = 100
+"""Among so many records a class should have come."""
 
 app = typer.Typer()
 
@@ -73,6 +75,7 @@ def replay(
     refusals.tell(timeline)
     if player.taken[Role.LABELS]:
         _tell_joined(player, found.spec)
+    _tell_classes(player, found.spec)
     for role, path in files.items():
         roles = (role,) if labels is not None else tuple(Role)
         if not any(player.taken[one] for one in roles):
@@ -113,6 +116,20 @@ def _tell_joined(player: Replay, spec: StreamSpec) -> None:
             line += f" (each counts within its {spec.split_by})"
         line += f", and labels are waited for up to {format_duration(spec.labels.horizon)}"
     typer.echo(printable(line), err=True)
+
+
+def _tell_classes(player: Replay, spec: StreamSpec) -> None:
+    """A class that never comes may be spelled otherwise: all others count as the negative one."""
+    if spec.positive is None:
+        return
+    for role, count in player.taken.items():
+        if count >= ENOUGH_FOR_CLASSES and not player.positive[role]:
+            line = (
+                f"none of {many(count, role.removesuffix('s'))} is of the positive class"
+                f" {spec.positive!a}: is it spelled so there? Every other class counts as the"
+                " negative one"
+            )
+            typer.echo(printable(line), err=True)
 
 
 def _tell_nothing_taken(path: Path, role: Role, records: int, refused: int) -> None:

@@ -57,6 +57,8 @@ class Replay:
         """Records read so far."""
         self.taken: Counter[Role] = Counter()
         """How many were taken in of each role: neither refused nor another stream's."""
+        self.positive: Counter[Role] = Counter()
+        """Of a binary task: how many of those were the positive class."""
         self.first_ids: dict[Role, str] = {}
         """The id of the first one of each role that was taken in."""
 
@@ -118,6 +120,10 @@ class Replay:
     def _count(self, message: Message) -> None:
         if isinstance(message, Rows):
             self.taken[message.role] += len(message)
+            # Named as its role, without the plural.
+            classes = message.numbers.get(message.role.removesuffix("s"))
+            if classes is not None and self._stream.spec.positive is not None:
+                self.positive[message.role] += int(classes.sum())
             self.first_ids.setdefault(message.role, message.ids[0])
 
     def _next(self) -> int:
