@@ -34,7 +34,7 @@ from driftline.cli.common import (
     write_json_line,
 )
 from driftline.logs import printable
-from driftline.model import Severity  # noqa: TC001 - Typer reads it
+from driftline.model import InstanceKey, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from driftline.alerts.schema import AlertEnvelope
     from driftline.app.alert_log import AlertHistory
     from driftline.app.connections import Connections
+    from driftline.config.deployment import Deployment
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Read the alerts topic, and answer to it."
@@ -72,8 +73,9 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """The newest revision of each alert, newest first. --json: one CloudEvent a line."""
-    log = _load(deployment)
-    note_undeclared(load(deployment), stream)
+    declared = load(deployment)
+    note_undeclared(declared, stream and InstanceKey.parse(stream).stream)
+    log = _load(declared)
     chosen = select_alerts(log.newest_first, stream=stream, status=status, severity=severity)
     if as_json:
         for alert in chosen[:limit]:
@@ -102,7 +104,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Everything about one alert. --json: its revisions, one CloudEvent a line, newest last."""
-    alert = find_alert(_load(deployment).newest_first, alert_id)
+    alert = find_alert(_load(load(deployment)).newest_first, alert_id)
     if as_json:
         for event in alert.events:
             write_json_line(event_json(event))
@@ -149,8 +151,7 @@ async def _print_events(
                 sys.stdout.flush()
 
 
-def _load(directory: Path) -> AlertLog:
-    deployment = load(directory)
+def _load(deployment: Deployment) -> AlertLog:
     connections = find_connections(deployment, os.environ)
     topic = deployment.settings.alerts_topic
     log = asyncio.run(load_alerts(read_topic(connections, topic)))

@@ -20,7 +20,6 @@ from driftline.config.durations import parse_duration
 from driftline.config.settings import Settings, with_environment
 from driftline.errors import DeploymentError, nearest
 from driftline.logs import LogStyle, configure_logs, printable
-from driftline.model import InstanceKey
 
 if TYPE_CHECKING:
     from driftline.config.deployment import Deployment, Stream
@@ -81,9 +80,8 @@ def find_stream(deployment: Deployment, name: str) -> Stream:
     return stream
 
 
-def note_undeclared(deployment: Deployment, name: str | None) -> None:
-    """Say so where the stream that is asked for, or whose instance is, is not declared."""
-    stream = None if name is None else InstanceKey.parse(name).stream
+def note_undeclared(deployment: Deployment, stream: str | None) -> None:
+    """Say so where the stream that is asked for is not declared."""
     if stream is not None and stream not in deployment.streams:
         hint = _right_name(deployment, stream)
         typer.echo(f"no stream '{printable(stream)}' is declared ({hint})", err=True)

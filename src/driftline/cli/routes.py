@@ -12,12 +12,18 @@ from rich.table import Table
 
 from driftline.app.connections import find_redis
 from driftline.app.stores import open_client
-from driftline.cli.common import DeploymentOption, JsonOption, load, output, plain, write_json
+from driftline.cli.common import (
+    DeploymentOption,
+    JsonOption,
+    load,
+    note_undeclared,
+    output,
+    plain,
+    write_json,
+)
 from driftline.cli.matchers import read_pairs
 from driftline.cli.routes_text import hours_text, manner_text, matchers_text, route_json
 from driftline.config.conflicts import KINDS
-from driftline.errors import nearest
-from driftline.logs import printable
 from driftline.model import Severity
 from driftline.notify.matching import Description
 from driftline.notify.routing import Router
@@ -88,7 +94,7 @@ def describe(deployment: Deployment, texts: Sequence[str]) -> Description:
     pairs = read_pairs(texts)
     given = {key: _the_one(key, values) for key, values in pairs.items() if key != "tag"}
     name = given.get("stream") or given.get("instance", "").partition("/")[0] or None
-    _say_unknown(deployment, name)
+    note_undeclared(deployment, name)
     stream = deployment.streams.get(name or "")
     signal = given.get("signal", "error")
     watches = [one for one in (stream.watches if stream else ()) if one.signal == signal]
@@ -111,13 +117,6 @@ def _the_one(key: str, values: Sequence[str]) -> str:
         message = f"{key} should be {', '.join(CHOICES[key])}"
         raise typer.BadParameter(message)
     return values[0]
-
-
-def _say_unknown(deployment: Deployment, name: str | None) -> None:
-    if name is not None and name not in deployment.streams:
-        near = nearest(name, deployment.streams)
-        hint = f" (did you mean '{near}'?)" if near else ""
-        typer.echo(f"no stream '{printable(name)}' is declared{hint}", err=True)
 
 
 def description_text(alert: Description) -> str:
