@@ -24,6 +24,11 @@ class Role(StrEnum):
     PREDICTIONS = "predictions"
     LABELS = "labels"
 
+    @property
+    def singular(self) -> str:
+        """What one of them is called, and its column in a message."""
+        return self.value.removesuffix("s")
+
 
 class Task(StrEnum):
     """What a model does."""

@@ -70,7 +70,7 @@ def rows(events: Sequence[Event], first: int) -> Rows:
         offsets=np.arange(first, first + len(events), dtype=np.int64),
         ids=tuple(event.id for event in events),
         times=np.array([event.at for event in events], np.int64),
-        numbers={role.value.removesuffix("s"): np.array([event.value for event in events])},
+        numbers={role.singular: np.array([event.value for event in events])},
     )
 
 

@@ -144,7 +144,7 @@ def write_sample(console: Console, samples: Sequence[Sample]) -> None:
         _say(console, f"{sample.stream}: {sample.role} in {sample.topic}: {_counts(sample)}")
         rows = sample_rows(sample)
         if rows:
-            table = _rows(rows[:ROWS_SHOWN], sample.role.value.removesuffix("s"))
+            table = _rows(rows[:ROWS_SHOWN], sample.role.singular)
             console.print(Padding.indent(table, 2))
         refused = (
             (partition, reject)

@@ -125,7 +125,7 @@ def _tell_classes(player: Replay, spec: StreamSpec) -> None:
     for role, count in player.taken.items():
         if count >= ENOUGH_FOR_CLASSES and not player.positive[role]:
             line = (
-                f"none of {many(count, role.removesuffix('s'))} is of the positive class"
+                f"none of {many(count, role.singular)} is of the positive class"
                 f" {spec.positive!a}: is it spelled so there? Every other class counts as the"
                 " negative one"
             )

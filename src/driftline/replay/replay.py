@@ -120,8 +120,7 @@ class Replay:
     def _count(self, message: Message) -> None:
         if isinstance(message, Rows):
             self.taken[message.role] += len(message)
-            # Named as its role, without the plural.
-            classes = message.numbers.get(message.role.removesuffix("s"))
+            classes = message.numbers.get(message.role.singular)
             if classes is not None and self._stream.spec.positive is not None:
                 self.positive[message.role] += int(classes.sum())
             self.first_ids.setdefault(message.role, message.ids[0])
