@@ -164,19 +164,19 @@ def test_a_correction_may_come_in_the_message_of_its_label(cut: int) -> None:
     labels = [dict(label) for label in world.labels]
     for row in range(7, 60, 7):
         labels.insert(row, {**labels[row - 5], "truth": 1 - labels[row - 5]["truth"]})
-    log = Log([STREAM])
-    log.read(PREDICTIONS, records(world.predictions), 0, len(world.predictions))
     held = records(labels)
-    for begin in range(0, len(held), cut):
-        log.read(LABELS, held, begin, min(begin + cut, len(held)))
-    instance = only(run(log)[0])
+
+    def read(size: int) -> Log:
+        """Labels in messages of so many."""
+        log = Log([STREAM])
+        log.read(PREDICTIONS, records(world.predictions), 0, len(world.predictions))
+        for begin in range(0, len(held), size):
+            log.read(LABELS, held, begin, min(begin + size, len(held)))
+        return log
+
+    instance, expected = only(run(read(cut))[0]), only(run(read(1))[0])
     assert instance.outcomes["corrected"] == 8
     assert instance._parts.windows.late == 0
-    one_by_one = Log([STREAM])
-    one_by_one.read(PREDICTIONS, records(world.predictions), 0, len(world.predictions))
-    for begin in range(len(held)):
-        one_by_one.read(LABELS, held, begin, begin + 1)
-    expected = only(run(one_by_one)[0])
     assert instance.checkpoint(999).windows == expected.checkpoint(999).windows
 
 

@@ -56,7 +56,7 @@ def take_rows(parts: Parts, rows: Rows, found: Found) -> Taken:
     before = totals.duplicates
     taken = (_predictions if rows.role is Role.PREDICTIONS else _labels)(parts, rows, found)
     _book(books_of(parts, rows), len(rows), totals.duplicates - before)
-    _into_windows(parts, taken)
+    _into_windows(parts, taken, len(rows))
     return taken
 
 
@@ -80,19 +80,21 @@ def _labels(parts: Parts, rows: Rows, found: Found) -> Taken:
     return Taken((), outcomes, series, revisions)
 
 
-def _into_windows(parts: Parts, taken: Taken) -> None:
-    """Values, and corrections of what came before them, in the order of their rows."""
-    numeric = {name: one for name, one in taken.series.items() if isinstance(one, Series)}
-    begin = dict.fromkeys(numeric, 0)
+def _into_windows(parts: Parts, taken: Taken, count: int) -> None:
+    """Values, and corrections of what came before them, in the order of their `count` rows."""
+    begin = 0
     for revision in taken.revisions:
-        for signal, one in numeric.items():
-            part = slice(begin[signal], int(one.rows.searchsorted(revision.row)))
-            begin[signal] = part.stop
-            parts.windows.add(signal, one.values[part], one.times[part])
+        _add_values(parts, taken, begin, revision.row)
         _revise(parts, revision)
-    for signal, one in numeric.items():
-        part = slice(begin[signal], None)
-        parts.windows.add(signal, one.values[part], one.times[part])
+        begin = revision.row
+    _add_values(parts, taken, begin, count)
+
+
+def _add_values(parts: Parts, taken: Taken, begin: int, end: int) -> None:
+    for signal, one in taken.series.items():
+        if isinstance(one, Series):
+            part = slice(*one.rows.searchsorted((begin, end)).tolist())
+            parts.windows.add(signal, one.values[part], one.times[part])
 
 
 def _count_versions(parts: Parts, rows: Rows) -> None:
