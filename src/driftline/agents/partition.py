@@ -109,10 +109,10 @@ class PartitionWork:
                 (one.offset, _decode(batch, one.offset, one.value)) for one in batch.records
             ]
             done = 0
-            while done < len(messages) and not self._given_up:
+            while done < len(messages):
                 done += await self._apply(messages[done:])
-            if self._given_up:
-                return
+                if self._given_up:
+                    return
             self.monitor.offset = max(self.monitor.offset, batch.next)
             # Of a batch that waits for its checkpoint only the range is wanted any more.
             self._applied.append(replace(batch, records=(), unreadable=()))
