@@ -235,7 +235,8 @@ async def three_come_and_go(one: Round) -> None:
             one.rng.choice(workers).kill()
         else:
             leaving = workers.pop(one.rng.randrange(len(workers)))
-            await leaving.wait_said("worker_started")
+            # It may be the one that was killed.
+            await leaving.wait_up()
             code = await leaving.stop()
             assert code == 0, f"asked to stop, it ended with {code}:\n{leaving.tail()}"
     await feeding

@@ -307,6 +307,7 @@ async def run(options: argparse.Namespace, servers: Servers, directory: Path) ->
     await asyncio.gather(soak.feed(rate, until), soak.trouble(until), soak.sample(until))
     await soak.drained()
     for worker in soak.workers:
+        await worker.wait_up()
         code = await worker.stop()
         assert code == 0, f"asked to stop, it ended with {code}:\n{worker.tail()}"
     verified = await verify(pipeline, deployment, Expectation(state_only=True))

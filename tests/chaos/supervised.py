@@ -48,6 +48,8 @@ class Supervised:
         self._lasting = dict(lasting or {})
         self._stays_away = {0} if always else {0, 2}
         self._pid: int | None = None
+        self._log_before = 0
+        """Bytes in the log that are of earlier processes."""
         self._keeper: asyncio.Task[None] | None = None
         self._wanted = False
 
@@ -69,6 +71,22 @@ class Supervised:
             msg = f"no {event} within {seconds:g} s; it ended with {self.exits}:\n{self.tail()}"
             raise AssertionError(msg) from None
 
+    async def wait_up(self) -> None:
+        """Return once the process that lives now has started: it has an ear for signals then."""
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while not self._up():  # noqa: ASYNC110 - its log is a file
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            msg = f"not up within {START_SECONDS:g} s; it ended with {self.exits}:\n{self.tail()}"
+            raise AssertionError(msg) from None
+
+    def _up(self) -> bool:
+        """Whether there is a process, and it has said that it started."""
+        if self._pid is None:
+            return False
+        return b'"worker_started"' in self.log.read_bytes()[self._log_before :]
+
     def said(self, event: str) -> int:
         """How often an event is in its log."""
         if not self.log.exists():
@@ -87,13 +105,14 @@ class Supervised:
         return self._pid
 
     @property
-    def running(self) -> bool:
-        """Whether there is a process now."""
-        return self._pid is not None
+    def kept(self) -> bool:
+        """Whether there is a process, or will be one in a moment."""
+        return self._keeper is not None and not self._keeper.done()
 
     def kill(self) -> None:
         """End it as kill -9 does; it will be started again."""
         self._signal(signal.SIGKILL)
+        self._pid = None
 
     def freeze(self) -> None:
         """Stop it in the middle of whatever it does."""
@@ -109,7 +128,7 @@ class Supervised:
                 os.kill(self._pid, number)
 
     async def stop(self) -> int:
-        """Ask it to end; returns its exit code. It is not started again."""
+        """Ask it to end; returns its last exit code. It is not started again."""
         self._wanted = False
         self._signal(signal.SIGTERM)
         assert self._keeper is not None
@@ -136,6 +155,7 @@ class Supervised:
         while True:
             # faulthandler: should it hang, its end tells where.
             environ = {**environ, **self._lasting, "PYTHONFAULTHANDLER": "1"}
+            self._log_before = self.log.stat().st_size if self.log.exists() else 0
             pid = self._pid = self._nursery.spawn(self._directory, self.log, environ)
             while (code := self._nursery.exit_code(pid)) is None:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.02)
@@ -146,3 +166,5 @@ class Supervised:
             # What was asked of the first process is not asked of its successor.
             environ = {}
             await asyncio.sleep(RESTART_SECONDS)
+            if not self._wanted:
+                return
