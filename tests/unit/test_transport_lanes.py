@@ -91,6 +91,24 @@ async def test_a_lane_is_full_by_bytes_too(bench: Bench) -> None:
     assert bench.intake.held == {A}
 
 
+async def test_a_lane_that_was_full_by_bytes_resumes_when_half_of_them_are_left(
+    bench: Bench,
+) -> None:
+    """However few batches wait, another is fetched only once the bytes are half of the limit."""
+    gate = bench.recorder.blocked[0] = asyncio.Event()
+    bench.lanes.open({A: 0}, 1)
+    bench.lanes.put(batch(A, 0, size=400))
+    bench.lanes.put(batch(A, 10, size=600))
+    assert bench.intake.held == {A}
+    # Here it has taken the first, and 600 bytes wait.
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert bench.intake.held == {A}
+    gate.set()
+    await until(lambda: len(bench.recorder.of(0)) == 2)
+    assert bench.intake.held == set()
+
+
 async def test_a_hole_between_batches_is_an_error(bench: Bench) -> None:
     """A batch that does not go on where the last one ended is refused, not processed."""
     bench.lanes.open({A: 0}, 1)

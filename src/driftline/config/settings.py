@@ -44,7 +44,7 @@ class WorkerSettings(Spec):
     """How old the oldest change that is not yet in Redis may become."""
     progress_interval: Annotated[Duration, between("100ms", "1m")] = timedelta(seconds=5)
     """How often a reader says how far it is when nothing comes."""
-    max_batch: Annotated[Whole, Field(ge=1, le=50_000)] = 4_000
+    max_batch: Annotated[Whole, Field(ge=1, le=50_000)] = 8_000
     """Records of one fetch, at most."""
     session_timeout: Annotated[Duration, between("1s", "30m")] = timedelta(seconds=6)
     """After how long without a sign of life a worker's partitions and receivers go to another."""

@@ -182,13 +182,13 @@ class BatchSettings:
     does not ask for: they are delayed by it."""
     idle_fetch_wait: timedelta = timedelta(seconds=1)
     """The same for a fetch that asks for all of them: it delays none."""
-    max_poll_records: int = 4000
-    max_batch_records: int = 2000
+    max_poll_records: int = 8000
+    max_batch_records: int = 8000
     max_partition_fetch_bytes: int = 1 << 20
     queue_batches: int = 8
     """Batches between Faust's consumer and the lanes, which take them at once."""
     lane_batches: int = 4
-    lane_bytes: int = 16 << 20
+    lane_bytes: int = 2 << 20
     """A lane that holds either is full: its partition, and no other, is fetched no more until it is
     half empty."""
 

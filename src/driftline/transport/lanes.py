@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
         SourceBatch,
         TopicPartition,
     )
+
+RESUME_AT: Final = 0.5
+"""A lane that was full is fetched for again when so much of what may wait does."""
 
 
 class Intake(Protocol):
@@ -75,6 +78,13 @@ class Lane:
         self.size -= batch.size
         return batch
 
+    def filled(self, settings: BatchSettings) -> float:
+        """Which part of what may wait here does, by its number or its bytes, whichever is more."""
+        return max(
+            len(self.waiting) / settings.lane_batches,
+            self.size / settings.lane_bytes,
+        )
+
     def close(self) -> None:
         """Forget what waits; the batch in work may end."""
         self.closing = True
@@ -116,11 +126,7 @@ class Lanes:
         if lane is None or lane.closing or lane.generation != batch.generation:
             return
         lane.put(batch)
-        full = (
-            len(lane.waiting) >= self._settings.lane_batches
-            or lane.size >= self._settings.lane_bytes
-        )
-        if full and not lane.held:
+        if lane.filled(self._settings) >= 1 and not lane.held:
             lane.held = True
             self._intake.hold(lane.tp)
 
@@ -172,7 +178,7 @@ class Lanes:
             if not lane.waiting and not lane.closing:
                 await self._listener.on_idle(tick)
             return
-        if lane.held and len(lane.waiting) * 2 <= self._settings.lane_batches:
+        if lane.held and lane.filled(self._settings) <= RESUME_AT:
             lane.held = False
             self._intake.resume(lane.tp)
         await self._listener.on_batch(batch)
