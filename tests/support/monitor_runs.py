@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from driftline.agents.gauges import Gauges
 from driftline.agents.loading import load_partition
-from driftline.agents.partition import PartitionWork
+from driftline.agents.partition import KEEP_ENTRIES, PartitionWork
 from driftline.agents.turn import Turn
 from driftline.app.status.books import build_balance, build_sources
 from driftline.join.entries import decode_entry
@@ -44,6 +44,7 @@ def build_work(
     store: Store,
     producer: MemoryProducer | None = None,
     gauges: Gauges | None = None,
+    keep_entries: int = KEEP_ENTRIES,
 ) -> PartitionWork:
     """Its work, as the role would begin it."""
     return PartitionWork(
@@ -53,6 +54,7 @@ def build_work(
         producer=producer or MemoryProducer(),
         gauges=gauges or Gauges(Metrics()),
         turn=Turn(),
+        keep_entries=keep_entries,
     )
 
 

@@ -13,7 +13,12 @@ import pytest
 from driftline.agents.gauges import Gauges
 from driftline.agents.loading import load_partition
 from driftline.agents.monitor import MonitorRole
-from driftline.agents.partition import FEW_INSTANCES, PartitionWork
+from driftline.agents.partition import (
+    CHECKPOINT_ROWS,
+    FEW_INSTANCES,
+    KEEP_ENTRIES,
+    PartitionWork,
+)
 from driftline.errors import OvertakenError, StateError, UnavailableError
 from driftline.eventlog.codec import encode
 from driftline.eventlog.messages import Rows
@@ -83,6 +88,16 @@ class SlowStore(MemoryStore):
         return await super().write_instances(checkpoints)
 
 
+class BusyStore(MemoryStore):
+    """Has not written one thing yet when there is already the next."""
+
+    async def write_instances(self, checkpoints: Sequence[InstanceCheckpoint]) -> list[Outcome]:
+        """Write, by and by."""
+        for _ in range(1_000):
+            await asyncio.sleep(0)
+        return await super().write_instances(checkpoints)
+
+
 class ForeignStore(MemoryStore):
     """Holds foreign values under the keys of every instance that has something to tell."""
 
@@ -103,10 +118,16 @@ class Bench:
     acked: list[int] = field(default_factory=list)
     """The ends of the batches that were acknowledged."""
 
-    async def work(self) -> PartitionWork:
+    async def work(self, keep_entries: int = KEEP_ENTRIES) -> PartitionWork:
         """Take over the partition, as the role does."""
         monitor, outbox = await load_partition(self.store, 0, self.deployment)
-        work = build_work(monitor, self.deployment, store=self.store, producer=self.producer)
+        work = build_work(
+            monitor,
+            self.deployment,
+            store=self.store,
+            producer=self.producer,
+            keep_entries=keep_entries,
+        )
         await work.publish(outbox)
         return work
 
@@ -604,6 +625,20 @@ async def test_a_declaration_is_stored_before_what_it_lets_in() -> None:
     bench = Bench(deployment=build_deployment(one, checkpoint_interval="1m"), store=store)
     await bench.feed(await bench.work(), log, size=len(log))
     assert store.stored_at == [len(before) + 1, len(log)]
+
+
+async def test_memory_is_bounded_while_a_backlog_keeps_the_store_busy() -> None:
+    """What was stored long ago is let go of, although something is on its way at every moment."""
+    log = fill(Log([STREAM]), World(count=4 * CHECKPOINT_ROWS), size=CHECKPOINT_ROWS).messages
+    predictions = [one for one in log if isinstance(one, Rows) and one.role is Role.PREDICTIONS]
+    bench = Bench(store=BusyStore())
+    work = await bench.work(keep_entries=1_000)
+    for at in range(len(log)):
+        await work.on_batch(bench.batch(log, at, at + 1))
+    (let_go,) = work.monitor.unknown_ids(predictions[:1]).values()
+    assert len(let_go) == CHECKPOINT_ROWS
+    await work.finish()
+    await check_stored_alike(bench, await run_stored(DEPLOYMENT, log))
 
 
 async def test_a_batch_that_waits_for_its_checkpoint_holds_no_records() -> None:

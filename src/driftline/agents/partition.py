@@ -70,6 +70,7 @@ class PartitionWork:
         producer: Producer,
         gauges: Gauges,
         turn: Turn,
+        keep_entries: int = KEEP_ENTRIES,
     ) -> None:
         self.monitor = monitor
         self._deployment = deployment
@@ -77,6 +78,7 @@ class PartitionWork:
         self._producer = producer
         self._gauges = gauges
         self._turn = turn
+        self._keep_entries = keep_entries
         self._interval = deployment.settings.worker.checkpoint_interval.total_seconds()
         # What is not stored is not acknowledged, which must not look like standing still.
         stall_after = deployment.settings.worker.stall_after.total_seconds()
@@ -282,9 +284,12 @@ class PartitionWork:
         self._flight.add_done_callback(lambda flight: flight.cancelled() or flight.exception())
 
     def _trim(self) -> None:
-        """Once after each checkpoint that is stored, as only what is stored can be let go."""
-        if not self._trimmed and (self._flight is None or self._flight.done()):
-            self.monitor.trim(KEEP_ENTRIES)
+        """Once after each checkpoint, stored or on its way: what is on its way is not let go.
+
+        To wait for it would be never to trim while a backlog is worked off.
+        """
+        if not self._trimmed:
+            self.monitor.trim(self._keep_entries)
             self._trimmed = True
 
     def _acknowledge(self) -> None:
