@@ -54,7 +54,7 @@ FEW_INSTANCES: Final = 8
 """Where more than so many changed, only those with something to tell are stored at once for it."""
 MAX_BYTES_PER_SECOND: Final = 20_000_000
 """Where checkpoints would write more than this, they come less often."""
-KEEP_ENTRIES: Final = 200_000
+KEEP_ENTRIES: Final = 100_000
 """Entries of the joins that one events partition keeps in memory."""
 
 
