@@ -133,16 +133,16 @@ class Round:
     async def _stop_all(self) -> bool:
         """Whether all have ended with 0."""
         asked = [one for one in self.workers if one.kept]
+        alive = [one.pid is not None for one in asked]
         codes = await asyncio.gather(*(one.stop() for one in asked))
-        for one, code in zip(asked, codes, strict=True):
+        for one, lived, code in zip(asked, alive, codes, strict=True):
             # One that was overtaken just then says so, and ends with 1, or on its last steps of the
             # signal; one that had just been started again had no ear for signals yet; one that was
-            # killed was not started again.
+            # to be started again was not asked.
             overtaken = "another worker has gone on" in one.tail() and code == 1
             leaving = code == -signal.SIGTERM and one.tail(1).startswith("driftline: ")
             restarted = code == -signal.SIGTERM and len(one.exits) > 1
-            killed = code == -signal.SIGKILL
-            left = code == 0 or overtaken or leaving or restarted or killed
+            left = not lived or code == 0 or overtaken or leaving or restarted
             assert left, f"asked to stop, it ended with {code}:\n{one.tail()}"
         return not any(codes)
 

@@ -635,6 +635,11 @@ async def test_memory_is_bounded_while_a_backlog_keeps_the_store_busy() -> None:
     work = await bench.work(keep_entries=1_000)
     for at in range(len(log)):
         await work.on_batch(bench.batch(log, at, at + 1))
+        assert work._flight is not None
+        assert not work._flight.done()
+        # What is kept, and what is on its way or was applied since: a message of each role.
+        (instance,) = work.monitor.instances
+        assert instance._parts.join.in_memory <= 1_250 + 2 * CHECKPOINT_ROWS
     (let_go,) = work.monitor.unknown_ids(predictions[:1]).values()
     assert len(let_go) == CHECKPOINT_ROWS
     await work.finish()

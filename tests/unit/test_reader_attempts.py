@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from driftline.agents.attempts import DEADLY, SUSPICIOUS, Attempts
-from driftline.agents.reader import Reader
+from driftline.agents.reader import ALONE_AT_A_TIME, Reader
 from driftline.app.dead_letters import RetryPlan
 from driftline.decode.dead_letter import parse_dead_letter
 from driftline.eventlog.codec import decode
@@ -232,3 +232,34 @@ async def test_a_record_that_no_message_has_room_for_is_known_by_its_length_and_
     plan = RetryPlan({PREDICTIONS: 1})
     assert plan.message(letter) is None
     assert plan.without == 1
+
+
+async def test_a_large_batch_taken_one_by_one_is_acknowledged_piece_by_piece() -> None:
+    """It takes a while: a worker that gets on must not look as if it stood still."""
+    held = records(World(count=2 * ALONE_AT_A_TIME + 3).predictions)
+    life = Life()
+    acked: list[tuple[int, int]] = []
+    for _ in range(SUSPICIOUS):
+        await life.reader().on_assigned({TP: PartitionLog(0, 0, len(held))})
+    reader = life.reader()
+    await reader.on_assigned({TP: PartitionLog(0, 0, len(held))})
+    batch = SourceBatch(
+        *TP,
+        0,
+        len(held) + 7,
+        held,
+        0,
+        len(held),
+        1,
+        unreadable=[Unreadable(len(held), len(held) + 7, 1, "")],
+        on_ack=lambda one: acked.append((one.first, one.next)),
+    )
+    await reader.on_batch(batch)
+    whole = (0, batch.next)
+    assert acked == [
+        (0, ALONE_AT_A_TIME),
+        (ALONE_AT_A_TIME, 2 * ALONE_AT_A_TIME),
+        (2 * ALONE_AT_A_TIME, batch.next),
+        whole,
+    ]
+    assert life.rows == set(range(len(held)))

@@ -95,18 +95,25 @@ async def test_a_lane_that_was_full_by_bytes_resumes_when_half_of_them_are_left(
     bench: Bench,
 ) -> None:
     """However few batches wait, another is fetched only once the bytes are half of the limit."""
-    gate = bench.recorder.blocked[0] = asyncio.Event()
+    gate, later = asyncio.Event(), asyncio.Event()
+    bench.recorder.blocked[0] = gate
     bench.lanes.open({A: 0}, 1)
     bench.lanes.put(batch(A, 0, size=400))
-    bench.lanes.put(batch(A, 10, size=600))
+    bench.lanes.put(batch(A, 10, size=100))
+    bench.lanes.put(batch(A, 20, size=500))
     assert bench.intake.held == {A}
     # Here it has taken the first, and 600 bytes wait.
     await asyncio.sleep(0)
     await asyncio.sleep(0)
+    bench.recorder.blocked[0] = later
     assert bench.intake.held == {A}
     gate.set()
-    await until(lambda: len(bench.recorder.of(0)) == 2)
-    assert bench.intake.held == set()
+    await until(lambda: len(bench.recorder.of(0)) == 1)
+    # Of the last one 500 bytes wait behind the second.
+    await until(lambda: bench.intake.held == set())
+    assert len(bench.recorder.of(0)) == 1
+    later.set()
+    await until(lambda: len(bench.recorder.of(0)) == 3)
 
 
 async def test_a_hole_between_batches_is_an_error(bench: Bench) -> None:

@@ -69,9 +69,10 @@ rate have a small batch each at every moment."""
 YOUNG_OBJECTS: Final = 50_000
 """Objects made since the last search for cycles before there is another: some megabytes."""
 SOURCE_FETCH_BYTES: Final = 4 << 20
-"""What a reader takes of a partition at most. What a batch costs beside its records is spread over
-thousands of small ones: with 1 MiB and 2,000 records an event cost half as much again. Messages of
-the events log are large, and few of them are applied between two checkpoints."""
+"""What a reader fetches of a partition at most, and hands on as one batch: what it costs beside its
+records is spread over thousands of small ones. With 1 MiB and 2,000 records an event cost half as
+much again. The other roles keep the defaults: messages of the events log are large, and few of them
+are to be applied between two checkpoints."""
 END_WITHIN: Final = timedelta(seconds=25)
 """A worker that ends is gone after so long, whatever hangs; below what compose and systemd wait."""
 
@@ -366,7 +367,11 @@ class Worker:
             max_poll_records=worker.max_batch,
         )
         if role is WorkerRole.DECODE:
-            settings = replace(settings, max_partition_fetch_bytes=SOURCE_FETCH_BYTES)
+            settings = replace(
+                settings,
+                max_batch_records=worker.max_batch,
+                max_partition_fetch_bytes=SOURCE_FETCH_BYTES,
+            )
         if self.connections.kafka_embedded:
             # It does not look for records while it holds a fetch.
             settings = replace(settings, idle_fetch_wait=settings.fetch_wait)

@@ -183,7 +183,7 @@ class BatchSettings:
     idle_fetch_wait: timedelta = timedelta(seconds=1)
     """The same for a fetch that asks for all of them: it delays none."""
     max_poll_records: int = 8000
-    max_batch_records: int = 8000
+    max_batch_records: int = 2000
     max_partition_fetch_bytes: int = 1 << 20
     queue_batches: int = 8
     """Batches between Faust's consumer and the lanes, which take them at once."""
