@@ -199,3 +199,17 @@ async def test_a_rest_is_never_long() -> None:
         one.rest_long(1)
         _, _, timeout, *_ = one.actions()
         assert timeout <= LONGEST_REST_SECONDS
+
+
+async def test_a_broker_whose_request_is_over_is_asked_again_without_a_wait() -> None:
+    """It counts as busy until a callback has run, which wakes nobody."""
+    async with scene() as one:
+        one.fetcher._in_flight.add(1)
+        _fetches, _resets, timeout, *_others = one.actions()
+        assert timeout == 0
+        async with asyncio.TaskGroup() as group:
+            under_way = group.create_task(asyncio.sleep(0))
+            one.fetcher._pending_tasks.add(under_way)
+            _fetches, _resets, timeout, *_others = one.actions()
+        one.fetcher._pending_tasks.clear()
+        assert timeout > 0

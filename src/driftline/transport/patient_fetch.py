@@ -21,9 +21,11 @@ alone meanwhile. But one that brought nothing, for an error or for a hole in its
 
 Leant on: `Fetcher._get_actions_per_node` makes a broker's fetch of all partitions that it may be
 asked for, says for how long to wait for other events, and leaves out the partitions whose records
-nobody has taken yet; `_select_read_replica` says which broker that is. A seek changes what is to be
-fetched, and nothing else does while a fetch is in flight: so it has to come before `settle`. The
-end of what can be read of a partition, as the last response told it, is its state's `lso`.
+nobody has taken yet, and the brokers `_in_flight`, each of which has its task in `_pending_tasks`
+until that is over; `_select_read_replica` says which broker a partition is asked of. A seek changes
+what is to be fetched, and nothing else does while a fetch is in flight: so it has to come before
+`settle`. The end of what can be read of a partition, as the last response told it, is its state's
+`lso`.
 """
 
 from __future__ import annotations
@@ -115,6 +117,10 @@ class PatientFetcher(Fetcher):  # type: ignore[misc]  # aiokafka ships no types
 
     def _get_actions_per_node(self, assignment: Any) -> Any:
         fetches, resets, timeout, *others = super()._get_actions_per_node(assignment)
+        if len(self._in_flight) > len(self._pending_tasks):
+            # A request is over, and its broker counts as busy until a callback of its task has run,
+            # which is about to, and would wake nobody: a record waited for the timeout then.
+            timeout = 0
         due = []
         for node, request in fetches:
             rest = self.rests.setdefault(node, Rest())
