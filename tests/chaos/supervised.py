@@ -12,7 +12,7 @@ import signal
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from chaos.nursery import Nursery
@@ -63,22 +63,19 @@ class Supervised:
 
     async def wait_said(self, event: str, times: int = 1, seconds: float = START_SECONDS) -> None:
         """Return once its log has this event so often; fail after so long."""
-        try:
-            async with asyncio.timeout(seconds):
-                while self.said(event) < times:  # noqa: ASYNC110 - its log is a file
-                    await asyncio.sleep(0.05)
-        except TimeoutError:
-            msg = f"no {event} within {seconds:g} s; it ended with {self.exits}:\n{self.tail()}"
-            raise AssertionError(msg) from None
+        await self._wait(lambda: self.said(event) >= times, event, seconds)
 
     async def wait_up(self) -> None:
         """Return once the process that lives now has started: it has an ear for signals then."""
+        await self._wait(self._up, "process that has started", START_SECONDS)
+
+    async def _wait(self, condition: Callable[[], bool], what: str, seconds: float) -> None:
         try:
-            async with asyncio.timeout(START_SECONDS):
-                while not self._up():  # noqa: ASYNC110 - its log is a file
+            async with asyncio.timeout(seconds):
+                while not condition():  # noqa: ASYNC110 - its log is a file
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            msg = f"not up within {START_SECONDS:g} s; it ended with {self.exits}:\n{self.tail()}"
+            msg = f"no {what} within {seconds:g} s; it ended with {self.exits}:\n{self.tail()}"
             raise AssertionError(msg) from None
 
     def _up(self) -> bool:

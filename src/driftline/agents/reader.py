@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
@@ -158,7 +157,7 @@ class Reader:
         pass_point(CrashPoint.SOURCE_FETCHED)
         with self._metrics.batch_seconds.labels("decode").time():
             if self._attempts.suspicious(batch.tp):
-                for piece in pieces(batch, ALONE_AT_A_TIME):
+                for piece in batch.pieces(ALONE_AT_A_TIME):
                     await self._append_one_by_one(piece)
                     piece.ack()
             else:
@@ -345,18 +344,6 @@ class Reader:
                 first_offset=ones[0].record.offset,
                 first_reason=ones[0].reject.message,
             )
-
-
-def pieces(batch: SourceBatch, most: int) -> Iterator[SourceBatch]:
-    """The batch as batches of so many records at most, without a hole between them."""
-    first = batch.first
-    for at in range(0, max(len(batch.records), 1), most):
-        records = batch.records[at : at + most]
-        last = at + most >= len(batch.records)
-        following = batch.next if last else records[-1].offset + 1
-        unreadable = [one for one in batch.unreadable if first <= one.first < following]
-        yield replace(batch, first=first, next=following, records=records, unreadable=unreadable)
-        first = following
 
 
 def turns(messages: Iterable[tuple[int, Message]]) -> Sequence[Sequence[tuple[int, Message]]]:

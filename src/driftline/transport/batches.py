@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from driftline.model import Micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 
 class TopicPartition(NamedTuple):
@@ -92,6 +92,25 @@ class SourceBatch:
     def tp(self) -> TopicPartition:
         """The partition that the batch is of."""
         return TopicPartition(self.topic, self.partition)
+
+    def pieces(self, most: int) -> Iterator[SourceBatch]:
+        """The batch as batches of so many records at most, without a hole between them.
+
+        No value is looked at: `size` stays that of the whole.
+        """
+        first = self.first
+        for index in range(0, max(len(self.records), 1), most):
+            records = self.records[index : index + most]
+            last = index + most >= len(self.records)
+            next_ = self.next if last else records[-1].offset + 1
+            yield replace(
+                self,
+                first=first,
+                next=next_,
+                records=records,
+                unreadable=[one for one in self.unreadable if first <= one.first < next_],
+            )
+            first = next_
 
     def ack(self) -> None:
         """Say that the work of this batch is durable. Saying so twice changes nothing."""

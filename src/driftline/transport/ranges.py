@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from driftline.transport.batches import SourceBatch
@@ -37,25 +38,17 @@ def cut(
     There is at least one: what was fetched may be offsets that never will have a record. `bounds`
     are where the log begins and ends.
     """
-    records = fetched.records
-    batches = []
-    for index in range(0, max(len(records), 1), most):
-        part = records[index : index + most]
-        last = index + most >= len(records)
-        next_ = fetched.position if last else part[-1].offset + 1
-        size = sum(len(record.value or b"") for record in part)
-        first = mark.hand_out(next_)
-        batches.append(
-            SourceBatch(
-                *tp,
-                first,
-                next_,
-                part,
-                *bounds,
-                mark.generation,
-                size,
-                [one for one in fetched.unreadable if first <= one.first < next_],
-                on_ack,
-            )
-        )
-    return batches
+    whole = SourceBatch(
+        *tp,
+        mark.hand_out(fetched.position),
+        fetched.position,
+        fetched.records,
+        *bounds,
+        mark.generation,
+        unreadable=fetched.unreadable,
+        on_ack=on_ack,
+    )
+    return [
+        replace(one, size=sum(len(record.value or b"") for record in one.records))
+        for one in whole.pieces(most)
+    ]
