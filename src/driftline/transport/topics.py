@@ -47,6 +47,10 @@ MOVING: Final = frozenset(
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.REPLICA_NOT_AVAILABLE,
         KafkaError.NOT_CONTROLLER,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,  # one broker told of it, another has yet to hear
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,  # the broker has yet to hear what its metadata told us
+        KafkaError.OFFSET_NOT_AVAILABLE,  # a new leader that does not know its high watermark yet
         KafkaError._NOENT,  # noqa: SLF001 - librdkafka's own: no partition has a leader as yet
     }
 )
