@@ -7,7 +7,7 @@ import sys
 
 SCRIPT = """
 import sys
-import driftline.app.worker
+import driftline.app.process
 assert "scipy.stats._stats_py" not in sys.modules
 assert "river.datasets" not in sys.modules
 from river.drift import KSWIN

@@ -3,62 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
-import signal
 import socket
-import threading
 import uuid
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import replace
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 
-from driftline.agents.attached import starts_of
 from driftline.agents.clock import system_clock
-from driftline.agents.gauges import Gauges
-from driftline.agents.monitor import MonitorRole
-from driftline.agents.reader import Reader
-from driftline.app.connections import serve
 from driftline.app.health import Health
 from driftline.app.health_watch import HealthWatch
-from driftline.app.notifying import Notifying
+from driftline.app.heartbeat import HEARTBEAT_TTL, Heartbeat
 from driftline.app.pages import Pages
+from driftline.app.role_apps import RoleApps, Shared
 from driftline.app.roles import WorkerRole
 from driftline.app.topics import ensure_own_topics, wait_for_attached
-from driftline.errors import StateError, SupersededError
 from driftline.eventlog.codec import encode
 from driftline.eventlog.messages import Command, CommandKind
 from driftline.health import HealthAlerts
 from driftline.metrics import Metrics
 from driftline.notify.receivers import build_receivers
 from driftline.store.connect import build_client, connect
-from driftline.transport.app import build_app
-from driftline.transport.batches import BatchSettings
 from driftline.transport.producer import OutgoingMessage, Producer
 from driftline.transport.topics import TopicAdmin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 
+    from driftline.agents.monitor import MonitorRole
+    from driftline.agents.reader import Reader
     from driftline.app.connections import Connections
     from driftline.config.deployment import Deployment
     from driftline.notify.notification import Receiver
     from driftline.store.protocol import Claim, Store
     from driftline.transport.app import BatchApp
-    from driftline.transport.batches import BatchListener, Start
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-HEARTBEAT: Final = timedelta(seconds=2)
-"""How often a worker says that it lives, and asks whether its deployment is still the one."""
-HEARTBEAT_TTL: Final = timedelta(seconds=10)
 CHECK_TOPICS: Final = timedelta(seconds=20)
 """How often the broker is asked whether the attached topics are still the same ones."""
 GARBAGE_STEP: Final = 2_000
@@ -66,94 +54,17 @@ GARBAGE_STEP: Final = 2_000
 SENDING_PAUSE: Final = timedelta(milliseconds=5)
 """What is sent within it goes to the brokers together: readers of many partitions at a moderate
 rate have a small batch each at every moment."""
-YOUNG_OBJECTS: Final = 50_000
-"""Objects made since the last search for cycles before there is another: some megabytes."""
-SOURCE_FETCH_BYTES: Final = 4 << 20
-"""What a reader fetches of a partition at most, and hands on as one batch: what it costs beside its
-records is spread over thousands of small ones. With 1 MiB and 2,000 records an event cost half as
-much again. The other roles keep the defaults: messages of the events log are large, and few of them
-are to be applied between two checkpoints."""
-END_WITHIN: Final = timedelta(seconds=25)
-"""A worker that ends is gone after so long, whatever hangs; below what compose and systemd wait."""
 
 
-def run_worker(
-    deployment: Deployment,
-    *,
-    roles: Collection[WorkerRole],
-    take_over: bool,
-    environ: Mapping[str, str],
-) -> None:
-    """Run these roles until SIGTERM or SIGINT; embedded servers live as long.
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What runs once a worker has started."""
 
-    Raises:
-        SupersededError: a newer deployment of this name was started.
-        DriftlineError: what else ended it.
-    """
-    asked = threading.Event()
-    # Embedded servers start and stop outside of the event loop: SIGTERM would leave them behind.
-    with _hearing(asked), serve(deployment, environ) as connections:
-        if asked.is_set():
-            return
-        worker = Worker(
-            deployment,
-            connections,
-            roles=roles,
-            take_over=take_over,
-            environ=environ,
-            on_end=_end_by_force_later,
-        )
-        try:
-            _tune_garbage_collection()
-            asyncio.run(_run(worker, asked))
-        finally:
-            # A closed loop has put the system's own handler back.
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def _tune_garbage_collection() -> None:
-    """Leave alone what was imported, and look for cycles less often.
-
-    A fetch makes thousands of records at a time, which by default set off a search for cycles each
-    700, again and again over all that the libraries hold: 3 of the 4 us that a record cost.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
-
-
-@contextmanager
-def _hearing(asked: threading.Event) -> Iterator[None]:
-    """Note SIGTERM while nobody else listens for it.
-
-    Behind it SIGTERM is ignored: the process ends by then, and its exit code is to say why.
-    """
-    signal.signal(signal.SIGTERM, lambda _number, _frame: asked.set())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-async def _run(worker: Worker, asked: threading.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, worker.stop)
-    if asked.is_set():
-        worker.stop()
-    await worker.run()
-
-
-def _end_by_force_later() -> None:
-    """See that the process ends, even if a library's thread or a server that is away holds it."""
-    timer = threading.Timer(END_WITHIN.total_seconds(), _end_by_force)
-    timer.daemon = True
-    timer.start()
-
-
-def _end_by_force() -> None:
-    log.error("worker_ended_by_force", after_seconds=END_WITHIN.total_seconds())
-    os._exit(1)
+    store: Store
+    beat: Heartbeat
+    health: HealthAlerts
+    roles: RoleApps
+    apps: Sequence[BatchApp]
 
 
 class Worker:
@@ -187,14 +98,7 @@ class Worker:
             stall_after=deployment.settings.worker.stall_after.total_seconds(),
             beat_within=HEARTBEAT_TTL.total_seconds(),
         )
-        self._life = ""
-        """Of the store: another one is another store."""
-        self._monitor: MonitorRole | None = None
-        self._reader: Reader | None = None
-        self._health_alerts: HealthAlerts | None = None
         self._environ = os.environ if environ is None else environ
-        self._receivers: Mapping[str, Receiver] = {}
-        self._notifying: Notifying | None = None
 
     def stop(self) -> None:
         """Ask for a clean end: checkpoint, commit, leave the groups."""
@@ -213,7 +117,7 @@ class Worker:
             log.info("worker_started", id=self._id, roles=[role.value for role in self._roles])
             ready()
             try:
-                await self._until_the_end(*started)
+                await self._until_the_end(started)
             finally:
                 self._on_end()
             log.info("worker_stopping", id=self._id)
@@ -230,38 +134,48 @@ class Worker:
                 task.cancel()
             await asyncio.gather(working, stopping, return_exceptions=True)
 
-    async def _start(self, stack: AsyncExitStack) -> tuple[Store, list[BatchApp]]:
+    async def _start(self, stack: AsyncExitStack) -> Started:
         """Connect, prepare, and start the roles; the stack ends all of it."""
-        if WorkerRole.NOTIFY in self._roles:
-            # Before it is declared: that sends away the workers of the deployment so far, and one
-            # without its secrets cannot take their place.
-            self._receivers = build_receivers(
-                self._deployment.alerting, self._deployment.directory, self._environ
-            )
-        store = await connect(self.connections.redis, self._deployment.settings.name)
-        stack.push_async_callback(store.close)
-        if not self.connections.redis_embedded:
-            for finding in store.findings:
-                log.warning("redis_unsafe", where=self.connections.redis.shown, what=finding)
+        # Before it is declared: that sends away the workers of the deployment so far, and one
+        # without its secrets cannot take their place.
+        receivers = self._build_receivers()
+        store = await self._connect(stack)
         claim = await store.claim_deployment(
             self._deployment.digest, started_at=self._started_at, take_over=self._take_over
         )
         producer = await stack.enter_async_context(
             Producer(self.connections.kafka, client_id=self._id, pause=SENDING_PAUSE)
         )
-        self._life = claim.record.life
-        self._health_alerts = self._build_health_alerts(stack, producer)
+        health = self._build_health_alerts(stack, producer)
         admin = TopicAdmin(self.connections.kafka)
         await self._prepare(store, claim, producer, admin)
         await self._serve_pages(stack)
-        apps = self._apps(store, producer, admin)
-        if self._notifying is not None:
-            await self._notifying.start(stack)
+        shared = Shared(store, producer, admin, self._metrics, receivers, health)
+        roles = RoleApps(self._deployment, self.connections, shared)
+        # What comes later in the flow starts first, so that nothing has to wait for it.
+        apps = [roles.build(role) for role in reversed(self._roles)]
+        if roles.notifying is not None:
+            await roles.notifying.start(stack)
         for app in apps:
             # Last in, first out: the readers stop before the monitor, and it before the store.
             stack.push_async_callback(app.stop)
         await asyncio.gather(*(app.start() for app in apps))
-        return store, apps
+        beat = Heartbeat(store, self._id, digest=self._deployment.digest, life=claim.record.life)
+        return Started(store, beat, health, roles, apps)
+
+    def _build_receivers(self) -> Mapping[str, Receiver]:
+        if WorkerRole.NOTIFY not in self._roles:
+            return {}
+        alerting, directory = self._deployment.alerting, self._deployment.directory
+        return build_receivers(alerting, directory, self._environ)
+
+    async def _connect(self, stack: AsyncExitStack) -> Store:
+        store = await connect(self.connections.redis, self._deployment.settings.name)
+        stack.push_async_callback(store.close)
+        if not self.connections.redis_embedded:
+            for finding in store.findings:
+                log.warning("redis_unsafe", where=self.connections.redis.shown, what=finding)
+        return store
 
     def _build_health_alerts(self, stack: AsyncExitStack, producer: Producer) -> HealthAlerts:
         client = build_client(self.connections.redis)
@@ -312,72 +226,6 @@ class Worker:
             OutgoingMessage(topic, blob, partition=partition) for partition in range(partitions)
         )
 
-    def _apps(self, store: Store, producer: Producer, admin: TopicAdmin) -> list[BatchApp]:
-        build: dict[WorkerRole, Callable[[], BatchApp]] = {
-            WorkerRole.NOTIFY: lambda: self._notify_app(producer, admin),
-            WorkerRole.MONITOR: lambda: self._monitor_app(store, producer),
-            WorkerRole.DECODE: lambda: self._decode_app(store, producer, admin),
-        }
-        # What comes later in the flow starts first, so that nothing has to wait for it.
-        return [build[role]() for role in reversed(WorkerRole) if role in self._roles]
-
-    def _decode_app(self, store: Store, producer: Producer, admin: TopicAdmin) -> BatchApp:
-        settings = self._deployment.settings
-        self._reader = reader = Reader(
-            self._deployment.streams.values(),
-            settings,
-            partitions=settings.topics.events_partitions,
-            producer=producer,
-            admin=admin,
-            store=store,
-            clock=system_clock,
-            metrics=self._metrics,
-        )
-        return self._app(WorkerRole.DECODE, starts_of(reader.topics), reader)
-
-    def _monitor_app(self, store: Store, producer: Producer) -> BatchApp:
-        self._monitor = MonitorRole(
-            self._deployment, store=store, producer=producer, gauges=Gauges(self._metrics)
-        )
-        topics: dict[str, Start] = {self._deployment.settings.events_topic: "earliest"}
-        return self._app(WorkerRole.MONITOR, topics, self._monitor)
-
-    def _notify_app(self, producer: Producer, admin: TopicAdmin) -> BatchApp:
-        self._notifying = notifying = Notifying(
-            self._deployment,
-            self.connections,
-            self._receivers,
-            producer=producer,
-            admin=admin,
-            metrics=self._metrics,
-            health=self._health_alerts,
-        )
-        topics: dict[str, Start] = {self._deployment.settings.alerts_topic: "earliest"}
-        return self._app(WorkerRole.NOTIFY, topics, notifying.listener)
-
-    def _app(
-        self, role: WorkerRole, topics: Mapping[str, Start], listener: BatchListener
-    ) -> BatchApp:
-        worker = self._deployment.settings.worker
-        instance_id = worker.group_instance_id
-        settings = BatchSettings(
-            session_timeout=worker.session_timeout,
-            instance_id=f"{instance_id}-{role.value}" if instance_id is not None else None,
-            idle_after=worker.progress_interval,
-            max_poll_records=worker.max_batch,
-        )
-        if role is WorkerRole.DECODE:
-            settings = replace(
-                settings,
-                max_batch_records=worker.max_batch,
-                max_partition_fetch_bytes=SOURCE_FETCH_BYTES,
-            )
-        if self.connections.kafka_embedded:
-            # It does not look for records while it holds a fetch.
-            settings = replace(settings, idle_fetch_wait=settings.fetch_wait)
-        group = f"{self._deployment.settings.name}.{role.value}"
-        return build_app(group, self.connections.kafka, topics, listener, settings)
-
     async def _serve_pages(self, stack: AsyncExitStack) -> None:
         self._metrics.build.labels(self._version, version("river")).set(1)
         declared = self._deployment.settings.metrics
@@ -386,62 +234,48 @@ class Worker:
             await pages.start()
             stack.push_async_callback(pages.stop)
 
-    async def _until_the_end(self, store: Store, apps: Sequence[BatchApp]) -> None:
+    async def _until_the_end(self, started: Started) -> None:
         """Wait for a stop, or for the first thing that ends without being asked to."""
-        watched: list[asyncio.Task[Any]] = [asyncio.create_task(app.wait()) for app in apps]
-        watched.append(asyncio.create_task(self._stopping.wait()))
-        watched.append(asyncio.create_task(self._heartbeat(store, apps)))
-        if self._health_alerts is not None:
-            watch = HealthWatch(self._health_alerts, self._deployment.settings, clock=system_clock)
-            watched.append(asyncio.create_task(watch.run(apps, self._reader, self._monitor)))
-        if self._reader is not None:
-            watched.append(asyncio.create_task(_check_topics(self._reader)))
-        if self._notifying is not None:
-            watched.append(asyncio.create_task(self._notifying.wait()))
-        if self._monitor is not None:
-            watched.append(asyncio.create_task(self._tick(self._monitor)))
-            watched.append(asyncio.create_task(_collect_garbage(store)))
+        tasks = [asyncio.create_task(one) for one in self._until_stopped(started)]
+        notifying = started.roles.notifying
         try:
-            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            if self._notifying is not None:
-                self._notifying.begin_end()
-            for task in watched:
+            if notifying is not None:
+                notifying.begin_end()
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*watched, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _heartbeat(self, store: Store, apps: Sequence[BatchApp]) -> None:
-        while True:
-            current = await store.current_deployment()
-            if current is None or current.life != self._life:
-                msg = (
-                    "redis does not hold this deployment any more: it was emptied, or is another"
-                    " one. The worker ends, to begin with what is there now"
-                )
-                raise StateError(msg)
-            if current.digest != self._deployment.digest:
-                msg = (
-                    "a newer deployment of this name was started; this one leaves"
-                    " (start it with --take-over to make it the current one again)"
-                )
-                raise SupersededError(msg)
-            now = asyncio.get_running_loop().time()
-            self._health.on_beat(now)
-            for app in apps:
-                self._health.on_progress(now, app.group, app.progress)
-                for tp, progress in app.progress.items():
-                    self._metrics.lag.labels(tp.topic, str(tp.partition)).set(progress.lag)
-            await store.announce_worker(self._id, self._facts(), HEARTBEAT_TTL)
-            await asyncio.sleep(HEARTBEAT.total_seconds())
+    def _until_stopped(self, started: Started) -> Iterator[Coroutine[Any, Any, object]]:
+        """What runs beside each other while the worker does; none of it ends when all is well."""
+        store, roles, apps = started.store, started.roles, started.apps
+        yield self._stopping.wait()
+        yield from (app.wait() for app in apps)
+        yield started.beat.run(
+            apps,
+            facts=lambda: self._facts(roles.monitor),
+            health=self._health,
+            metrics=self._metrics,
+        )
+        watch = HealthWatch(started.health, self._deployment.settings, clock=system_clock)
+        yield watch.run(apps, roles.reader, roles.monitor)
+        if roles.reader is not None:
+            yield _check_topics(roles.reader)
+        if roles.monitor is not None:
+            yield self._tick(roles.monitor)
+            yield _collect_garbage(store)
+        if roles.notifying is not None:
+            yield roles.notifying.wait()
 
-    def _facts(self) -> Mapping[str, object]:
+    def _facts(self, monitor: MonitorRole | None) -> Mapping[str, object]:
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "roles": [role.value for role in self._roles],
-            "events_partitions": list(self._monitor.partitions) if self._monitor else [],
+            "events_partitions": list(monitor.partitions) if monitor is not None else [],
             "started_at": self._started_at,
             "version": self._version,
         }

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from driftline.app.process import run_worker
 from driftline.app.roles import WorkerRole
-from driftline.app.worker import run_worker
 from driftline.cli.common import DeploymentOption, load
 
 app = typer.Typer()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from driftline.app.process import run_worker
 from driftline.app.roles import WorkerRole
-from driftline.app.worker import run_worker
 from driftline.config.deployment import load_deployment
 from driftline.errors import DriftlineError
 from driftline.logs import LogStyle, configure_logs
