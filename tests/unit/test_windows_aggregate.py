@@ -16,7 +16,13 @@ from driftline.windows.sketch import ACCURACY, SPAN, bucket_of, buckets_of, lowe
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 moderate = st.one_of(st.floats(1e-3, 1e5), st.floats(-1e5, -1e-3), st.just(0.0))
-columns = st.lists(finite, min_size=1, max_size=60)
+kinds = (
+    finite,
+    st.floats(0.0, allow_infinity=False),
+    st.sampled_from([0.0, 1.0]),
+    st.sampled_from([-1.0, 0.0, -0.0, 2.5]),
+)
+columns = st.one_of(*(st.lists(kind, min_size=1, max_size=60) for kind in kinds))
 cuts = st.lists(st.integers(0, 60), max_size=6)
 
 
@@ -36,6 +42,16 @@ def test_cuts_do_not_matter_to_the_byte(values: list[float], at: list[int]) -> N
     whole = aggregate_of(values).snapshot()
     assert aggregate_of(values, at).snapshot() == whole
     assert aggregate_of(values, list(range(len(values)))).snapshot() == whole
+
+
+@settings(deadline=None)
+@given(columns | st.just([]), st.integers(1, 40))
+def test_ones_that_are_counted_are_as_ones_that_are_added(before: list[float], ones: int) -> None:
+    """Where predictions are counted there is no column; the stored state is as if there were."""
+    counted, added = aggregate_of(before), aggregate_of(before)
+    counted.add_ones(ones)
+    added.add(np.ones(ones))
+    assert counted.snapshot() == added.snapshot()
 
 
 @settings(deadline=None)

@@ -79,7 +79,7 @@ class Aggregate:
             for value in values.tolist():
                 self.add_one(value)
             return
-        low, high = float(values.min()), float(values.max())
+        low, high = float(np.minimum.reduce(values)), float(np.maximum.reduce(values))
         if not self.count:
             self._begin(float(values[0]))
         extreme = low < -SUMMED_UP_TO or high > SUMMED_UP_TO
@@ -94,7 +94,19 @@ class Aggregate:
         self._sum, self._squares = running[:, -1].tolist()
         self.count += len(values)
         self._stretch(low, high)
-        self._sketch.add(values)
+        self._sketch.add(values, low, high)
+
+    def add_ones(self, count: int) -> None:
+        """Take in so many ones: what `add` does, without a column of them."""
+        if not self.count:
+            self._begin(1.0)
+        if self._origin != 1.0:
+            self.add(np.ones(count))
+            return
+        # Each is where the sums are taken from: they stay as they are.
+        self.count += count
+        self._stretch(1.0, 1.0)
+        self._sketch.add_alike(1.0, count)
 
     def add_one(self, value: float) -> None:
         """Take in one finite value."""
@@ -109,7 +121,7 @@ class Aggregate:
             self._min = value + 0.0
         if value > self._max:
             self._max = value + 0.0
-        self._sketch.add_one(value)
+        self._sketch.add_alike(value, 1)
 
     def replace(self, old: float | None, new: float | None) -> bool:
         """Put a corrected value in the place of another; None: there was, or is now, no value.

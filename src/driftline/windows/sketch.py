@@ -85,9 +85,8 @@ class Side:
         self.low = 0
         self.counts: Ints = np.zeros(0, np.int64)
 
-    def add(self, buckets: Ints) -> None:
-        """Count a column of buckets."""
-        low, high = int(buckets.min()), int(buckets.max())
+    def add(self, buckets: Ints, low: int, high: int) -> None:
+        """Count a column of buckets, of which these are the extremes."""
         self._reach(low, high)
         counted = np.bincount(buckets - low)
         at = low - self.low
@@ -145,34 +144,48 @@ class Sketch:
         self.positive = Side()
         self.negative = Side()
 
-    def add(self, values: Floats) -> None:
-        """Count a column of finite values."""
-        magnitudes = np.abs(values)
-        negative = values < 0.0
-        nonzero = magnitudes > 0.0
-        present = int(np.count_nonzero(nonzero))
+    def add(self, values: Floats, low: float, high: float) -> None:
+        """Count a column of finite values, of which these are the extremes."""
+        present = int(np.count_nonzero(values))
         self.zeros += len(values) - present
-        if present < len(values):
-            magnitudes, negative = magnitudes[nonzero], negative[nonzero]
         if not present:
             return
-        buckets = buckets_of(magnitudes)
-        buckets = np.maximum(buckets, self._raise_top(int(buckets.max())))
-        below = int(np.count_nonzero(negative))
-        if below < present:
-            self.positive.add(buckets[~negative] if below else buckets)
-        if below:
-            self.negative.add(buckets[negative])
+        if low >= 0.0 and np.count_nonzero(values == high) == present:
+            # Errors, classes, what is missing: zeros and ones.
+            self.add_alike(high, present)
+            return
+        if present < len(values):
+            values = values[values != 0.0]
+        if low < 0.0:
+            self._add_signed(values, max(-low, high))
+        else:
+            self._add_positive(values, low or float(np.minimum.reduce(values)), high)
 
-    def add_one(self, value: float) -> None:
-        """Count one finite value."""
+    def _add_positive(self, values: Floats, low: float, high: float) -> None:
+        first, last = bucket_of(low), bucket_of(high)
+        floor = self._raise_top(last)
+        buckets = buckets_of(values)
+        if first < floor:
+            buckets, first, last = np.maximum(buckets, floor), floor, max(last, floor)
+        self.positive.add(buckets, first, last)
+
+    def _add_signed(self, values: Floats, largest: float) -> None:
+        floor = self._raise_top(bucket_of(largest))
+        buckets = np.maximum(buckets_of(np.abs(values)), floor)
+        below = values < 0.0
+        for side, ours in ((self.negative, buckets[below]), (self.positive, buckets[~below])):
+            if len(ours):
+                side.add(ours, int(np.minimum.reduce(ours)), int(np.maximum.reduce(ours)))
+
+    def add_alike(self, value: float, count: int) -> None:
+        """Count one finite value, which came so many times."""
         if value == 0.0:
-            self.zeros += 1
+            self.zeros += count
             return
         bucket = _BUCKET_OF_ONE if value == 1.0 else bucket_of(abs(value))
         if bucket != self.top:
             bucket = max(bucket, self._raise_top(bucket))
-        self._side(value).add_one(bucket)
+        self._side(value).add_one(bucket, count)
 
     def has(self, value: float) -> bool:
         """Whether a value of this bucket was counted."""

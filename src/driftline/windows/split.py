@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from driftline.eventlog.messages import Floats, Ints
     from driftline.model import Micros
 
+    Column = TypeVar("Column", Floats, Ints)
 
-def by_window(values: Floats, times: Ints, size: Micros) -> Iterator[tuple[Micros, Floats]]:
+
+def by_window(values: Column, times: Ints, size: Micros) -> Iterator[tuple[Micros, Column]]:
     """The values by window: windows as they first occur, values in their own order."""
     first, last = int(times.min()) // size, int(times.max()) // size
     if first == last:
         yield first * size, values
         return
     windows = times // size
-    steps = np.diff(windows)
+    steps: Ints = np.diff(windows)
     if (steps >= 0).all():
         edges = [0, *(np.flatnonzero(steps) + 1).tolist(), len(values)]
         for begin, end in pairwise(edges):

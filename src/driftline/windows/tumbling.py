@@ -131,7 +131,11 @@ class Windows:
 
     def count_predictions(self, times: Ints) -> None:
         """Count predictions, labelled or not, by their event times."""
-        self.add(PREDICTIONS, np.ones(len(times)), times)
+        for grid in self._by_signal[PREDICTIONS]:
+            for start, some in by_window(times, times, grid.size):
+                aggregate = self._aggregate_for(grid, start, len(some))
+                if aggregate is not None:
+                    aggregate.add_ones(len(some))
 
     def replace(self, signal: str, old: float, new: float, at: Micros) -> None:
         """Correct a value that was added at this event time; NaN: there was, or is now, none.
