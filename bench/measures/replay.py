@@ -12,6 +12,7 @@ from bench.say import say
 from bench.targets import REPLAY
 from driftline.config.deployment import load_deployment
 from driftline.demo.scenes import SCENES
+from driftline.garbage import search_less_often
 from driftline.model import Role
 from driftline.recorded import build_timeline
 from driftline.replay import Replay
@@ -46,6 +47,7 @@ def measure(directory: Path) -> Sequence[Verdict]:
     scene = SCENES["car-loan"]
     scene.unpack(directory)
     stream = _declared(directory, scene.name)
+    search_less_often()
     rounds = [_play(scene, stream) for _ in range(ROUNDS)]
     opening, playing, rows = (median(column) for column in zip(*rounds, strict=True))
     say(

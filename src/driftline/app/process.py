@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import threading
@@ -15,6 +14,7 @@ import structlog
 
 from driftline.app.connections import serve
 from driftline.app.worker import Worker
+from driftline.garbage import search_less_often
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-YOUNG_OBJECTS: Final = 50_000
-"""Objects made since the last search for cycles before there is another: some megabytes."""
 END_WITHIN: Final = timedelta(seconds=25)
 """A worker that ends is gone after so long, whatever hangs; below what compose and systemd wait."""
 
@@ -57,7 +55,7 @@ def run_worker(
             on_end=_end_by_force_later,
         )
         try:
-            _tune_garbage_collection()
+            search_less_often()
             asyncio.run(_run(worker, asked))
         finally:
             # A closed loop has put the system's own handler back.
@@ -84,17 +82,6 @@ def _hearing(asked: threading.Event) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def _tune_garbage_collection() -> None:
-    """Leave alone what was imported, and look for cycles less often.
-
-    A fetch makes thousands of records at a time, which by default set off a search for cycles each
-    700, again and again over all that the libraries hold: 3 of the 4 us that a record cost.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
 
 
 def _end_by_force_later() -> None:

@@ -22,6 +22,7 @@ from driftline.cli.common import (
 from driftline.cli.progress import Progress
 from driftline.cli.wording import many
 from driftline.config.durations import format_duration
+from driftline.garbage import search_less_often
 from driftline.logs import printable
 from driftline.model import Role, iso
 from driftline.recorded import RecordedRecord, RecordingError, build_timeline
@@ -71,6 +72,7 @@ def replay(
     names = {role: path.name for role, path in files.items()}
     refusals = _Refusals()
     player = Replay(found, names, deployment=declared.settings.name, on_refused=refusals.count_all)
+    search_less_often()
     _play(player, timeline, "alarm" if alarms else "alert")
     refusals.tell(timeline)
     if player.taken[Role.LABELS]:
