@@ -134,8 +134,9 @@ class Attached:
         return self.used()
 
     def settle(self) -> None:
-        """Give the workers the time to become quiet."""
+        """Give the workers and Redis the time to become quiet."""
         time.sleep(SETTLE_SECONDS)
+        self._servers.wait_for_redis()
 
     def redis_bytes(self) -> int:
         """What Redis holds."""

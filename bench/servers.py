@@ -107,6 +107,11 @@ class Servers:
         with redis.Redis.from_url(self.redis.url) as client:
             client.flushall()
             client.bgrewriteaof()
+        self.wait_for_redis()
+
+    def wait_for_redis(self) -> None:
+        """Wait until Redis rewrites its log no more: it takes a core to do so, and much memory."""
+        with redis.Redis.from_url(self.redis.url) as client:
             while client.info("persistence")["aof_rewrite_in_progress"]:
                 time.sleep(0.05)
 
