@@ -72,7 +72,7 @@ def _play(scene: Scene, stream: Stream) -> tuple[float, float, int]:
     """Seconds until the files are open, seconds from there on, and how many rows there were."""
     began = time.perf_counter()
     timeline = build_timeline(
-        stream, scene.predictions, scene.labels, label_delay=scene.label_delay
+        stream, scene.predictions, scene.labels, label_delay=scene.label_delay, whole=False
     )
     opened = time.perf_counter()
     names = {Role.PREDICTIONS: scene.predictions.name, Role.LABELS: scene.labels.name}

@@ -70,6 +70,26 @@ def test_labels_come_when_their_file_says(tmp_path: Path) -> None:
     assert labels[0].records[0].value == b'{"id":"a","truth":1,"known":"2024-01-02T12:00"}'
 
 
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_what_the_declaration_does_not_read_can_be_left_out(tmp_path: Path, suffix: str) -> None:
+    """Order and times are those of whole records; what is read in one role only stays in both."""
+    rows = {
+        "csv": "id,at,y,income,account.sum,truth\nb,2024-01-02,1,5,7,\na,2024-01-01,0,6,8,1\n",
+        "jsonl": '{"id": "b", "at": "2024-01-02", "y": 1, "income": 5, "account": {"sum": 7}}\n'
+        '{"id": "a", "at": "2024-01-01", "y": 0, "note": "x", "account": {"sum": 8}, "truth": 1}\n',
+    }
+    file = written(tmp_path, f"p.{suffix}", rows[suffix])
+    declared = stream(predictions__features=["account.sum"])
+    [batch] = build_timeline(declared, file, whole=False)
+    [whole] = build_timeline(declared, file)
+    for one, other in zip(batch.records, whole.records, strict=True):
+        assert (one.offset, one.timestamp) == (other.offset, other.timestamp)
+        record = json.loads(other.value)
+        for undeclared in ("income", "note"):
+            record.pop(undeclared, None)
+        assert json.loads(one.value) == record
+
+
 def test_labels_without_times_come_right_after_their_predictions(tmp_path: Path) -> None:
     """Found by id; a label of no prediction comes with the row before; the time is written."""
     timeline = build_timeline(

@@ -65,7 +65,7 @@ def replay(
     """
     declared = load(deployment)
     found = find_stream(declared, stream)
-    timeline = build_timeline(found, predictions, labels, label_delay=label_delay)
+    timeline = build_timeline(found, predictions, labels, label_delay=label_delay, whole=False)
     files = {Role.PREDICTIONS: predictions}
     if labels is not None:
         files[Role.LABELS] = labels

@@ -182,11 +182,8 @@ class Instance:
         """Apply one row of a message: what `on_rows` does, without columns. None: no effects."""
         books = self.books(table)
         offset, at = table.offsets[row], table.times[row]
-        if (
-            self._parts.by_columns
-            or offset < books.next_offset
-            or not self._parts.silences.go_on(table.role, table.place(row))
-        ):
+        plain = offset >= books.next_offset and not self._parts.by_columns
+        if not plain or not self._parts.silences.go_on(table.role, table.place(row)):
             return self.on_rows(table.take([row]), found)
         self.pending_rows += 1
         books.next_offset = offset + 1

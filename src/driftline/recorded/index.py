@@ -15,7 +15,7 @@ from driftline.recorded.places import column_of, values_at
 from driftline.recorded.times import ABSENT, parse_times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from numpy.typing import NDArray
 
@@ -40,10 +40,10 @@ class Index:
     ids: Any
     """Their ids as an Arrow array of text, if they were asked for."""
 
-    def chunks(self) -> Iterator[tuple[int, list[JsonRecord]]]:
-        """The records, and the row of each chunk's first one in the file."""
+    def chunks(self, only: Collection[str] | None = None) -> Iterator[tuple[int, list[JsonRecord]]]:
+        """The records, and the row of each chunk's first one in the file; `only` these fields."""
         first = 0
-        for records in self.recording.records():
+        for records in self.recording.records(only):
             until = first + len(records)
             if self.rows is None:
                 yield first, records

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.config.fields import FieldSource
 from driftline.config.streams import PredictionsSpec
+from driftline.model import Role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from driftline.config.fields import FieldPath
     from driftline.config.streams import StreamSpec
-    from driftline.model import Role
     from driftline.recorded.recording import Json, JsonRecord
 
 _KEY: Final = "key"
@@ -21,6 +21,13 @@ _KEY: Final = "key"
 def column_of(field: FieldPath) -> str:
     """The record's own field that holds it, or holds the object that does."""
     return _KEY if field.source is FieldSource.KEY else field.path[0]
+
+
+def declared_columns(spec: StreamSpec) -> frozenset[str]:
+    """The records' own fields that the stream reads, in whatever role."""
+    return frozenset(
+        column_of(field) for role in Role for field in declared_fields(spec, role).values()
+    )
 
 
 def values_at(records: Sequence[JsonRecord], field: FieldPath) -> list[Json]:

@@ -13,7 +13,7 @@ from driftline.recorded.recording import BrokenLine
 from driftline.recorded.times import write_times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -49,7 +49,14 @@ class Writer:
     header's name, or of the name `key`.
     """
 
-    def __init__(self, spec: StreamSpec, role: Role, own_times: NDArray[np.bool_] | None) -> None:
+    def __init__(
+        self,
+        spec: StreamSpec,
+        role: Role,
+        own_times: NDArray[np.bool_] | None,
+        *,
+        only: Collection[str] | None = None,
+    ) -> None:
         """A writer for the file in this role.
 
         Args:
@@ -57,6 +64,7 @@ class Writer:
             role: what the file holds.
             own_times: per record whether it keeps the time it has; the others get theirs written
                 as the declared field. None: all keep theirs.
+            only: leave out all other columns.
         """
         fields = declared_fields(spec, role).values()
         self._key = next((column_of(f) for f in fields if f.source is FieldSource.KEY), None)
@@ -66,12 +74,13 @@ class Writer:
         source = spec.source(role)
         self._time = source.time if source else None
         self._own_times = own_times
+        self._only = only
         self._encode = msgspec.json.Encoder().encode
 
     def write(self, index: Index, times: Ints) -> Iterator[RecordedRecord]:
         """The records that the index names, in the file's order, each with its time."""
         at = 0
-        for first, records in index.chunks():
+        for first, records in index.chunks(self._only):
             until = at + len(records)
             if self._time is not None and self._own_times is not None:
                 own = self._own_times[at:until].tolist()

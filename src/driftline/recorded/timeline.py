@@ -17,6 +17,7 @@ from driftline.model import Role
 from driftline.recorded.declared import open_declared
 from driftline.recorded.index import build_index, prediction_times
 from driftline.recorded.label_times import label_times
+from driftline.recorded.places import declared_columns
 from driftline.recorded.records import Writer, in_order
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def build_timeline(
     labels: Path | None = None,
     *,
     label_delay: timedelta | None = None,
+    whole: bool = True,
 ) -> Timeline:
     """The course of events that two files of a stream's records describe.
 
@@ -124,6 +126,9 @@ def build_timeline(
 
     A label's time that is not the file's own is written into the record as its declared field.
 
+    Records are `whole` as a topic has them, or have what the stream's declaration reads and no
+    more, which is all that a monitor comes to see of them.
+
     Raises:
         RecordingError: a file does not read, or a declared field is not among its columns; of the
             labels' time only without `label_delay`.
@@ -136,13 +141,16 @@ def build_timeline(
     said = open_declared(predictions, spec, roles)
     index = build_index(spec, said, Role.PREDICTIONS, ids=labels is not None)
     predicted_at = prediction_times(index)
-    sources = [_Source(roles, index, predicted_at, Writer(spec, Role.PREDICTIONS, None))]
+    only = None if whole else declared_columns(spec)
+    writer = Writer(spec, Role.PREDICTIONS, None, only=only)
+    sources = [_Source(roles, index, predicted_at, writer)]
     if labels is not None:
         same_file = labels.resolve() == predictions.resolve()
         known = open_declared(labels, spec, [Role.LABELS], timed=label_delay is None)
         answers = build_index(spec, known, Role.LABELS, ids=True, labelled_only=same_file)
         times, own = label_times(answers, index, predicted_at, label_delay)
-        sources.append(_Source((Role.LABELS,), answers, times, Writer(spec, Role.LABELS, own)))
+        writer = Writer(spec, Role.LABELS, own, only=only)
+        sources.append(_Source((Role.LABELS,), answers, times, writer))
     return Timeline(tuple(sources), min(EVENTS, max(spec.max_waiting // FEW_OF_WAITING, 1)))
 
 
