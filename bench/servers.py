@@ -73,10 +73,18 @@ class Servers:
         return topics
 
     def pour(
-        self, topics: Topics, workload: Workload, *, begin: Callable[[], None] = lambda: None
+        self,
+        topics: Topics,
+        workload: Workload,
+        *,
+        prefix: str = "",
+        begin: Callable[[], None] = lambda: None,
     ) -> None:
-        """Write a workload at once, quicker than it is read; `begin` is called before that."""
-        predictions, labels = list(workload.predictions()), list(workload.labels())
+        """Write a workload at once, quicker than it is read; `begin` is called before that.
+
+        Ids begin with the prefix, so that it can be written again.
+        """
+        predictions, labels = list(workload.predictions(prefix)), list(workload.labels(prefix))
         begin()
         self.send(topics.predictions, predictions)
         self.send(topics.labels, labels)

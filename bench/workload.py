@@ -103,13 +103,13 @@ class Workload:
         labels, wrong = self._random
         return self._samples("prediction", (labels ^ wrong).tolist(), 0, prefix)
 
-    def labels(self) -> Iterator[Sample]:
-        """The records of the labels topic, in order."""
+    def labels(self, prefix: str = "") -> Iterator[Sample]:
+        """The records of the labels topic, in order; ids begin with the prefix."""
         labels, _ = self._random
-        return self._samples("label", labels.tolist(), LABEL_DELAY_MS)
+        return self._samples("label", labels.tolist(), LABEL_DELAY_MS, prefix)
 
     def _samples(
-        self, name: str, values: Sequence[int], delay: int, prefix: str = ""
+        self, name: str, values: Sequence[int], delay: int, prefix: str
     ) -> Iterator[Sample]:
         noise = np.random.default_rng(self.seed).normal(size=(1_000, self.features)).round(4)
         names = [f"f{number}" for number in range(self.features)]

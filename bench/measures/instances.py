@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from bench.verdict import Verdict
 
 RATE: Final = 5_000.0
-SECONDS: Final = 40
+SECONDS: Final = 20
+ROUNDS: Final = 3
+"""The least of them counts, as a busy host only adds."""
 WARM_UP: Final = 5
 """Pairs of each instance before anything is counted: what is measured is work, not beginning."""
 LEAST_WARM_UP: Final = 20_000
@@ -39,16 +41,19 @@ def _measure_one(servers: Servers, directory: Path, count: int) -> float:
         attached.until_done()
         attached.settle()
         stored = attached.redis_bytes()
-        feed = Feed(int(RATE * SECONDS / 2), RATE, count, prefix="p")
-        attached.begin()
-        rate = writer.pace(feed)
-        paced = attached.until_done().cpu_seconds / feed.records * 1e6
+        rounds = []
+        for number in range(ROUNDS):
+            feed = Feed(int(RATE * SECONDS / 2), RATE, count, prefix=f"p{number}-")
+            attached.begin()
+            rate = writer.pace(feed)
+            rounds.append(attached.until_done().cpu_seconds / feed.records * 1e6)
         backlog = Feed(BACKLOG_PAIRS, RATE, count, prefix="b")
         writer.pour(backlog, begin=attached.begin)
         used = attached.until_done()
+    shown = ", ".join(f"{each:.1f}" for each in rounds)
     say(
-        f"{count:,} instances: {paced:.1f} CPU us an event at {rate:,.0f} events/s,"
+        f"{count:,} instances: {shown} CPU us an event at {rate:,.0f} events/s,"
         f" {used.cpu_seconds / backlog.records * 1e6:.1f} of a backlog; worker"
         f" {used.peak_bytes / 1e6:,.0f} MB at most, Redis {stored / count:,.0f} bytes an instance"
     )
-    return paced
+    return min(rounds)
