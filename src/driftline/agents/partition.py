@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from driftline.agents.landing import Landing
 from driftline.agents.loading import load_partition, stored_rows
 from driftline.crashpoints import CrashPoint, pass_point
-from driftline.errors import OvertakenError, StateError
+from driftline.errors import StateError
 from driftline.eventlog.codec import decode
 from driftline.eventlog.messages import Command, CommandKind
 from driftline.eventlog.routing import events_partition
 from driftline.monitor.partition import Step, names
-from driftline.store.protocol import Outcome
-from driftline.transport.producer import OutgoingMessage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Mapping, Sequence
@@ -75,7 +74,12 @@ class PartitionWork:
         self.monitor = monitor
         self._deployment = deployment
         self._store = store
-        self._producer = producer
+        self._landing = Landing(
+            store=store,
+            producer=producer,
+            alerts_topic=deployment.settings.alerts_topic,
+            gauges=gauges,
+        )
         self._gauges = gauges
         self._turn = turn
         self._keep_entries = keep_entries
@@ -232,7 +236,8 @@ class PartitionWork:
         """
         await self._landed()
         self._urgent = False
-        self._fly(self._land_instances(await self._encode(self.monitor.to_tell())))
+        checkpoints = await self._encode(self.monitor.to_tell())
+        self._fly(self._landing.land_instances(self.monitor, checkpoints))
 
     async def _checkpoint(self, *, forced: bool = False) -> None:
         """Encode all that changed, and begin to store it once the last one is stored.
@@ -308,69 +313,14 @@ class PartitionWork:
                 raise
 
     async def _land(self, step: Step, batches: Sequence[SourceBatch]) -> None:
-        with self._gauges.storing():
-            stored = await self._store_instances(step.instances)
-            outcome = await self._store.write_partition(
-                step.partition, [one.instance for one in stored]
-            )
-        self._gauges.on_stored(outcome)
-        if outcome is Outcome.SUPERSEDED:
-            _overtaken(f"events partition {step.partition.partition}")
-        pass_point(CrashPoint.PARTITION_STORED)
-        self.monitor.settle()
-        await self._publish_from(stored)
+        await self._landing.land(self.monitor, step)
         for batch in batches:
             batch.ack()
         pass_point(CrashPoint.EVENTS_ACKNOWLEDGED)
 
-    async def _land_instances(self, checkpoints: Sequence[InstanceCheckpoint]) -> None:
-        with self._gauges.storing():
-            stored = await self._store_instances(checkpoints)
-        self.monitor.settle()
-        await self._publish_from(stored)
-
-    async def _store_instances(
-        self, checkpoints: Sequence[InstanceCheckpoint]
-    ) -> list[InstanceCheckpoint]:
-        """Store them; those that went on. One that is broken stays behind: it is suspended.
-
-        What it had to tell is told by nobody: no later event could take it back.
-        """
-        outcomes = await self._store.write_instances(checkpoints)
-        for checkpoint, outcome in zip(checkpoints, outcomes, strict=True):
-            self._judge(checkpoint, outcome)
-        pass_point(CrashPoint.INSTANCES_STORED)
-        return [
-            checkpoint
-            for checkpoint, one in zip(checkpoints, outcomes, strict=True)
-            if one is not Outcome.BROKEN
-        ]
-
-    async def _publish_from(self, checkpoints: Sequence[InstanceCheckpoint]) -> None:
-        await self.publish({one.instance: one.outbox for one in checkpoints if one.outbox})
-
-    def _judge(self, checkpoint: InstanceCheckpoint, outcome: Outcome) -> None:
-        self._gauges.on_stored(outcome)
-        if outcome is Outcome.SUPERSEDED:
-            _overtaken(checkpoint.instance.name)
-        if outcome is Outcome.BROKEN:
-            name = checkpoint.instance.name
-            log.error("instance_suspended", instance=name, reason="its keys hold foreign values")
-            self.monitor.suspend(checkpoint.instance, "its keys in Redis hold foreign values")
-
     async def publish(self, outbox: Mapping[InstanceKey, Sequence[Outgoing]]) -> None:
-        """Send alert events to the alerts topic; when Kafka has them, forget them in the store."""
-        if outbox:
-            topic = self._deployment.settings.alerts_topic
-            await self._producer.send_all(
-                OutgoingMessage(topic, event.value, event.key.encode(), headers=event.headers)
-                for events in outbox.values()
-                for event in events
-            )
-        pass_point(CrashPoint.ALERTS_PUBLISHED)
-        await self._store.trim_outboxes(
-            {instance: [event.id for event in events] for instance, events in outbox.items()}
-        )
+        """Publish what was stored and may not have been told."""
+        await self._landing.publish(outbox)
 
 
 def _say_unheard(offset: int, effects: Effects) -> None:
@@ -399,11 +349,6 @@ def _decode(batch: SourceBatch, offset: int, value: bytes | None) -> Message | N
             reason=str(error),
         )
         return None
-
-
-def _overtaken(what: str) -> None:
-    msg = f"another worker has gone on with {what}: this one's memory is out of date"
-    raise OvertakenError(msg)
 
 
 def _size(step: Step) -> int:

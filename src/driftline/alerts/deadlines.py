@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from driftline.alerts.lifecycle import AlertState
@@ -30,7 +31,9 @@ def deadline_of(alert: Alert, watch: Watch) -> Micros | None:
     return moment if moment <= LAST_TIME else None
 
 
+@lru_cache(maxsize=256)
 def _micros(span: timedelta) -> Micros:
+    # Asked for at each row of an instance with an alert, and there are few declarations.
     return span // timedelta(microseconds=1)
 
 

@@ -50,6 +50,7 @@ MEAN_WEEKS: Final = 8
 """Over about so many weeks the mean goes."""
 KEPT_A_WEEK: Final = 0.98
 """Of the longest silence."""
+KEPT_AN_HOUR: Final = KEPT_A_WEEK ** (1 / HOURS)
 FORGET_HOURS: Final = 8 * HOURS
 """A silence that is longer teaches nothing more."""
 MAX_HOURS: Final = 8 * HOURS
@@ -202,7 +203,7 @@ class Usual:
         counting = state.hours.pop(hour, None) or Counting()
         known = self._week[hour % HOURS]
         known.longest = int(known.longest * KEPT_A_WEEK)
-        state.most_missed *= KEPT_A_WEEK ** (1 / HOURS)
+        state.most_missed *= KEPT_AN_HOUR
         self._learn_silence(hour, counting.minutes, known.rate / 60)
         known.weeks += 1
         known.rate += (counting.count - known.rate) / min(known.weeks, MEAN_WEEKS)
