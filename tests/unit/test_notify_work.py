@@ -443,7 +443,7 @@ async def test_what_is_given_up_is_forgotten(redis_url: str) -> None:
         await one.tell(*(alert(number) for number in range(1, 6)))
         await one.run(DAY)
         assert one.fate.heard.count(f"{RECEIVER} expired") == 5
-        assert one.work._backoff._failures == {}
+        assert one.work._aftermath._backoff._failures == {}
         assert one.work._waits.retry_at == {}
 
 

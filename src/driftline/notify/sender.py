@@ -150,9 +150,13 @@ class Sender:
 
     async def _serve_leased(self, name: str, way: WayOut, token: str) -> None:
         work = ReceiverWork(
-            name, way.receiver, per_hour=way.per_hour, token=token, around=self._around
+            name,
+            way.receiver,
+            per_hour=way.per_hour,
+            token=token,
+            around=self._around,
+            revoked=self._revoked.get(name),
         )
-        work.revoked = self._revoked.get(name)
         wake = asyncio.Event()
         self._works[name] = work, wake
         keeping = asyncio.create_task(self._keep(name, token, work))

@@ -1,4 +1,4 @@
-"""One receiver's notifications: what is due is sent, one at a time, and what came of it kept."""
+"""One receiver's notifications: what is due is sent, one at a time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import structlog
 from driftline.crashpoints import NotifyPoint, pass_point
 from driftline.model import SECOND, Micros
 from driftline.notify import outcomes
-from driftline.notify.deliveries import LeaseLostError, Outcome, Record
-from driftline.notify.ledger import Ledger, names
+from driftline.notify.aftermath import Aftermath
+from driftline.notify.deliveries import LeaseLostError, Outcome
+from driftline.notify.ledger import Ledger
 from driftline.notify.notification import (
     DeliveryError,
     EventReceiver,
@@ -25,7 +26,6 @@ from driftline.notify.notification import (
     Receipt,
 )
 from driftline.notify.planning import Planner, Traits, Waits
-from driftline.notify.retries import Backoff, pause_for
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -43,19 +43,22 @@ LONGEST_SENDING: Final = timedelta(seconds=150)
 """Receivers have time-outs of their own, of two minutes at most; behind them all is this one."""
 LOOK_AGAIN: Final[Micros] = 15 * SECOND
 """When a silenced alert is looked at again at the latest: a silence may be ended early."""
-MOST_LOGGED: Final = 10
-"""Alerts that a line of the log names; the delivery log names them all."""
-FAILING_AFTER: Final[Micros] = 600 * SECOND
-"""A receiver at which something has not arrived for so long is failing: that is worth an alert."""
 
 
 class ReceiverWork:
     """Serves one receiver for as long as its lease is ours."""
 
     def __init__(
-        self, name: str, receiver: Receiver, *, per_hour: int, token: str, around: Surroundings
+        self,
+        name: str,
+        receiver: Receiver,
+        *,
+        per_hour: int,
+        token: str,
+        around: Surroundings,
+        revoked: str | None = None,
     ) -> None:
-        """`token` is the lease's."""
+        """`token` is the lease's; `revoked` says why nothing is to be sent any more."""
         alive = receiver.keep_alive
         keep_alive = None if alive is None else round(alive.total_seconds() * SECOND)
         self._name = name
@@ -63,16 +66,19 @@ class ReceiverWork:
         self._around = around
         self._planner = Planner(Traits(receiver.takes_groups, keep_alive, per_hour))
         self._waits = Waits()
-        self._backoff = Backoff(around.rng)
         self._ledger = Ledger(name, token, around)
+        self._aftermath = Aftermath(name, self._ledger, self._waits, around, revoked=revoked)
         self._doubted: frozenset[str] = frozenset()
         """Alerts whose jobs and events did not fit together when they were read last."""
-        self.revoked: str | None = None
-        """Why nothing more is sent."""
         self.lost = False
         """The lease is not ours any more."""
         self.ending = False
         """Nothing new is begun."""
+
+    @property
+    def revoked(self) -> str | None:
+        """Why nothing more is sent; None: it is."""
+        return self._aftermath.revoked
 
     def stir(self) -> None:
         """There may be new jobs."""
@@ -110,7 +116,9 @@ class ReceiverWork:
 
     async def _serve(self, book: Book, due: Due) -> None:
         if self.revoked is not None:
-            await self._give_up(book, due, due.alerts, outcome=Outcome.REVOKED, reason=self.revoked)
+            await self._aftermath.give_up(
+                book, due, due.alerts, outcome=Outcome.REVOKED, reason=self.revoked
+            )
             return
         if due.purpose is Purpose.RETRAIN:
             await self._post(book, due)
@@ -146,7 +154,7 @@ class ReceiverWork:
             if one.alert_id in doubted and not _is_newer(events.get(one.alert_id), one)
         ]
         if lost:
-            await self._give_up(
+            await self._aftermath.give_up(
                 book, due, lost, outcome=Outcome.REFUSED, reason="redis does not hold its event"
             )
         if doubtful:
@@ -197,7 +205,9 @@ class ReceiverWork:
         receiver = self._receiver
         if event is None or not isinstance(receiver, EventReceiver):
             reason = "the receiver takes no such event, or redis does not hold it"
-            await self._give_up(book, due, due.alerts, outcome=Outcome.REFUSED, reason=reason)
+            await self._aftermath.give_up(
+                book, due, due.alerts, outcome=Outcome.REFUSED, reason=reason
+            )
             return
 
         async def post() -> Receipt:
@@ -223,10 +233,10 @@ class ReceiverWork:
             perf_counter() - begun
         )
         if isinstance(answer, DeliveryError):
-            await self._on_failure(book, due, sent_id, answer)
+            await self._aftermath.failed(book, due, sent_id, answer)
         else:
             pass_point(NotifyPoint.NOTIFICATION_SENT)
-            await self._on_delivered(book, due, sent_id, answer)
+            await self._aftermath.delivered(book, due, sent_id, answer)
             pass_point(NotifyPoint.NOTIFICATION_RECORDED)
 
     async def _try(self, sending: Coroutine[Any, Any, Receipt]) -> Receipt | DeliveryError:
@@ -241,128 +251,6 @@ class ReceiverWork:
             # A mistake in one way out must not end the others, nor the detection beside them.
             log.exception("receiver_crashed", receiver=self._name)
             return DeliveryError(f"{type(error).__name__} in driftline", Failure.AGAIN)
-
-    async def _on_delivered(self, book: Book, due: Due, sent_id: str, receipt: Receipt) -> None:
-        now = self._now()
-        self._backoff.succeeded(due.group)
-        self._waits.retry_at.pop(due.group, None)
-        log.info(
-            "notification_delivered",
-            receiver=self._name,
-            notification=sent_id,
-            purpose=due.purpose.value,
-            alerts=names(due.alerts)[:MOST_LOGGED],
-            count=len(due.alerts),
-        )
-        record = outcomes.delivered(book, due, receipt, now)
-        await self._ledger.record(
-            book, record, due.alerts, Outcome.DELIVERED, due=due, sent_id=sent_id
-        )
-        for one in due.alerts:
-            if one.is_news:
-                self._waits.alone.discard(one.alert_id)
-                delay = max(now - one.wanted.at, 0) / SECOND
-                self._around.metrics.notification_delay.labels(self._ledger.label).observe(delay)
-        await self._around.fate.on_delivered(self._name)
-
-    async def _on_failure(self, book: Book, due: Due, sent_id: str, error: DeliveryError) -> None:
-        log.warning(
-            "notification_failed",
-            receiver=self._name,
-            notification=sent_id,
-            purpose=due.purpose.value,
-            failure=error.failure.value,
-            reason=str(error),
-        )
-        self._ledger.count(Outcome.FAILED)
-        if error.failure is Failure.REVOKED:
-            self.revoked = str(error)
-            await self._give_up(
-                book,
-                due,
-                due.alerts,
-                outcome=Outcome.REVOKED,
-                reason=str(error),
-                sent_id=sent_id,
-            )
-        elif error.failure is Failure.REFUSED:
-            await self._on_refused(book, due, sent_id, error)
-        else:
-            await self._try_later(book, due, sent_id, error)
-
-    async def _on_refused(self, book: Book, due: Due, sent_id: str, error: DeliveryError) -> None:
-        book = await self._ledger.write(book, outcomes.returned(book, due))
-        if len(due.alerts) > 1 and due.purpose is Purpose.NEWS:
-            # It may be one of them that is refused: the others are not to share its fate.
-            self._waits.alone |= {one.alert_id for one in due.alerts}
-            return
-        await self._give_up(
-            book,
-            due,
-            due.alerts,
-            outcome=Outcome.REFUSED,
-            reason=str(error),
-            sent_id=sent_id,
-        )
-
-    async def _try_later(self, book: Book, due: Due, sent_id: str, error: DeliveryError) -> None:
-        now = self._now()
-        if error.failure is Failure.LATER:
-            until = now + pause_for(error.retry_after)
-            book = await self._ledger.write(book, outcomes.returned(book, due, until))
-        else:
-            self._waits.retry_at[due.group] = now + self._backoff.failed(due.group)
-        alive = due.purpose is Purpose.KEEP_ALIVE
-        since = {
-            one.alert_id: one.told.sent_at if alive else one.told.tried_at or now
-            for one in due.alerts
-        }
-        if now - min(since.values()) >= FAILING_AFTER:
-            await self._around.fate.on_failing(self._name, str(error))
-        if alive:
-            return
-        limit = now - self._around.give_up_after
-        old = [one for one in due.alerts if since[one.alert_id] <= limit]
-        if old:
-            await self._give_up(
-                book,
-                due,
-                old,
-                outcome=Outcome.EXPIRED,
-                reason=str(error),
-                sent_id=sent_id,
-            )
-
-    async def _give_up(
-        self,
-        book: Book,
-        due: Due,
-        alerts: Sequence[Standing],
-        *,
-        outcome: Outcome,
-        reason: str,
-        sent_id: str = "",
-    ) -> None:
-        # It has to be ours still. And it is told before it is kept: should we die in between, it
-        # is given up once more; the other way round nobody would hear of it.
-        book = await self._ledger.write(book, Record(book.state))
-        await self._around.fate.on_given_up(self._name, outcome, reason)
-        if len(alerts) == len(due.alerts):
-            self._backoff.succeeded(due.group)
-            self._waits.retry_at.pop(due.group, None)
-        log.error(
-            "notification_given_up",
-            receiver=self._name,
-            outcome=outcome.value,
-            purpose=due.purpose.value,
-            alerts=names(alerts)[:MOST_LOGGED],
-            count=len(alerts),
-            reason=reason,
-        )
-        record = outcomes.given_up(book, due.purpose, alerts, self._now())
-        await self._ledger.record(
-            book, record, alerts, outcome, due=due, sent_id=sent_id, reason=reason
-        )
 
 
 def _held_back(book: Book, due: Due) -> int:
