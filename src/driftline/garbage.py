@@ -10,7 +10,7 @@ YOUNG_OBJECTS: Final = 50_000
 
 
 def search_less_often() -> None:
-    """Leave alone what was imported, and look for cycles less often.
+    """Leave alone what there is by now, and look for cycles less often.
 
     A fetch makes thousands of records at a time, which by default set off a search for cycles each
     700, again and again over all that the libraries hold: 3 of the 4 us that a record cost.

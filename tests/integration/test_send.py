@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections import defaultdict
@@ -12,6 +13,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from driftline.app.roles import WorkerRole, role_group
 from driftline.app.sending import SendingError, send_timeline
 from driftline.config.deployment import load_deployment
 from driftline.errors import UnavailableError
@@ -21,7 +23,7 @@ from support.command import Command
 from support.recorded_stream import START, write_deployment, write_recordings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from driftline.config.deployment import Stream
@@ -56,6 +58,14 @@ def driftline(
 
 def timeline(stream: Stream, directory: Path, rows: int = ROWS) -> Timeline:
     return build_timeline(stream, *write_recordings(directory, rows), label_delay=DELAY)
+
+
+def commit_begin(kafka: KafkaBroker, group: str, topics: Mapping[str, int]) -> None:
+    """What a worker does that begins to read: it commits where, in every partition."""
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": group})
+    places = [TopicPartition(name, one, 0) for name, n in topics.items() for one in range(n)]
+    consumer.commit(offsets=places, asynchronous=False)
+    consumer.close()
 
 
 def read(kafka: KafkaBroker, topic: str) -> dict[int, list[Any]]:
@@ -189,6 +199,28 @@ def test_the_command_sends_and_says_how_much(
     assert ran.code == 0, ran.err
     assert "400 records in " in ran.err
     assert sum(map(len, read(kafka, topics[1]).values())) == 200
+
+
+async def test_what_no_worker_has_begun_to_read_is_said(
+    driftline: Command, kafka: KafkaBroker, tmp_path: Path, topics: tuple[str, str]
+) -> None:
+    """A stream that starts at the latest passes over what is sent before its worker is up."""
+    write_deployment(tmp_path, predictions=topics[0], labels=topics[1])
+    predictions, labels = write_recordings(tmp_path, 10)
+    files = ("--predictions", predictions, "--labels", labels, "--label-delay", "5h")
+
+    async def said() -> str:
+        return (await asyncio.to_thread(driftline, "send", "churn", *files, "-d", tmp_path)).err
+
+    assert "no worker" not in await said()
+    declared = tmp_path / "streams" / "churn.yaml"
+    declared.write_text(declared.read_text().replace("start: earliest", "start: latest"))
+    told = await said()
+    assert "no worker has begun to read" in told
+    assert all(topic in told for topic in topics)
+    group = role_group(load_deployment(tmp_path).settings.name, WorkerRole.DECODE)
+    commit_begin(kafka, group, {topics[0]: 3, topics[1]: 2})
+    assert "no worker" not in await said()
 
 
 def test_a_sample_shows_how_real_records_map_and_leaves_no_trace(

@@ -11,11 +11,12 @@ from rich.console import Console
 from driftline.alerts.alert import Status
 from driftline.alerts.event import LabelState, build_event
 from driftline.alerts.lifecycle import Reason
+from driftline.alerts.schema import CauseData, CauseKind
 from driftline.app.alert_log import AlertLog, find_alert, load_alerts, select_alerts
 from driftline.app.reading_topics import TopicRecord
 from driftline.cli.alert_text import alert_line, alert_page, alert_table
 from driftline.errors import DriftlineError
-from driftline.model import SECOND, Severity
+from driftline.model import SECOND, Severity, to_datetime
 from support.alert_scenes import START, alarm, coin, steps, times, track
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ def changes(profile: str = "adwin") -> list[AlertChange]:
     return [*told, *ended]
 
 
-def record(change: AlertChange, offset: int) -> TopicRecord:
+def record(change: AlertChange, offset: int, cause: CauseData | None = None) -> TopicRecord:
     """The change as it stands in the topic."""
     labels = LabelState(joined=900, waiting=50, expired=50, mean_delay=90 * 60 * SECOND)
-    event = build_event("prod", change, labels=labels, versions=["v1\x1b[31m"])
+    event = build_event("prod", change, labels=labels, versions=["v1\x1b[31m"], cause=cause)
     return TopicRecord(
         "alerts", 0, offset, 1_000 + offset, event.key.encode(), event.value, event.headers
     )
@@ -123,3 +124,14 @@ async def test_a_page_tells_all_and_fools_no_terminal() -> None:
     every = page + shown(alert_table([alert])) + shown(alert_line(alert.latest.data))
     assert not set(every) & set("\x1b\u202e\x00")
     assert "resolved (withdrawn)" in every
+
+
+async def test_the_likely_cause_is_told_in_every_form_of_display() -> None:
+    """Who waits for a notification that is held back for it has to find out why."""
+    (firing, _) = changes()
+    detail = "15.0% of the latest values of amount are missing"
+    cause = CauseData(kind=CauseKind.MISSING_VALUES, since=to_datetime(START), detail=detail)
+    (alert,) = (await load_alerts(stream(record(firing, 0, cause)))).newest_first
+    forms = (alert_page(alert), alert_table([alert]), alert_line(alert.latest.data))
+    assert all(detail in " ".join(shown(form).split()) for form in forms)
+    assert "hold_back_caused" in shown(alert_page(alert))

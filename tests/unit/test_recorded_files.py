@@ -28,6 +28,12 @@ def written(directory: Path, name: str, text: str) -> Path:
     return path
 
 
+def damaged(content: bytes) -> bytes:
+    """The content zipped, with some bytes near its beginning turned over."""
+    zipped = gzip.compress(content)
+    return zipped[:12] + bytes(byte ^ 0xFF for byte in zipped[12:40]) + zipped[40:]
+
+
 def all_of(path: Path) -> list[JsonRecord]:
     """Every record of a file."""
     return [record for chunk in read_records(path) for record in chunk]
@@ -166,6 +172,8 @@ def test_records_are_encoded_as_plain_json() -> None:
         ("a.csv", b"a;b\n1;2\n", "commas should separate the columns; the header has ';'"),
         ("a.csv.gz", b"a,b\n", "Not a gzipped file"),
         ("a.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 9_999)[:-20], "end-of-stream"),
+        ("a.csv.gz", damaged(b"a,b\n" + b"1,2\n" * 9_999), "while decompressing"),
+        ("a.jsonl.gz", damaged(b'{"a": 1}\n' * 9_999), "while decompressing"),
         ("a.parquet", b"PAR1", "is no Parquet file"),
         ("a.txt", b"", "should end with one of .csv"),
     ],
@@ -177,6 +185,26 @@ def test_an_unreadable_file_is_named_with_the_place(
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(RecordingError, match=said) as error:
+        all_of(path)
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (pa.timestamp("ns"), 1_700_000_000_000_000_001),
+        (pa.timestamp("s"), 400_000_000_000),
+        (pa.timestamp("s", "Mars/Olympus"), 0),
+    ],
+)
+def test_a_nested_value_that_python_has_no_like_of_is_named(
+    tmp_path: Path, kind: pa.DataType, value: int
+) -> None:
+    """A time of nanoseconds, one beyond the year 9999, a zone that nobody knows."""
+    path = tmp_path / "a.parquet"
+    column = pa.array([{"at": value}], pa.struct([("at", kind)]))
+    pq.write_table(pa.table({"m": column}), path)
+    with pytest.raises(RecordingError, match="a value does not read") as error:
         all_of(path)
     assert str(path) in str(error.value)
 

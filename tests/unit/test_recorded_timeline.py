@@ -70,24 +70,60 @@ def test_labels_come_when_their_file_says(tmp_path: Path) -> None:
     assert labels[0].records[0].value == b'{"id":"a","truth":1,"known":"2024-01-02T12:00"}'
 
 
-@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
-def test_what_the_declaration_does_not_read_can_be_left_out(tmp_path: Path, suffix: str) -> None:
-    """Order and times are those of whole records; what is read in one role only stays in both."""
-    rows = {
-        "csv": "id,at,y,income,account.sum,truth\nb,2024-01-02,1,5,7,\na,2024-01-01,0,6,8,1\n",
-        "jsonl": '{"id": "b", "at": "2024-01-02", "y": 1, "income": 5, "account": {"sum": 7}}\n'
-        '{"id": "a", "at": "2024-01-01", "y": 0, "note": "x", "account": {"sum": 8}, "truth": 1}\n',
-    }
-    file = written(tmp_path, f"p.{suffix}", rows[suffix])
-    declared = stream(predictions__features=["account.sum"])
-    [batch] = build_timeline(declared, file, whole=False)
-    [whole] = build_timeline(declared, file)
-    for one, other in zip(batch.records, whole.records, strict=True):
-        assert (one.offset, one.timestamp) == (other.offset, other.timestamp)
-        record = json.loads(other.value)
-        for undeclared in ("income", "note"):
-            record.pop(undeclared, None)
-        assert json.loads(one.value) == record
+def test_columns_that_the_declaration_does_not_read_can_be_left_out(tmp_path: Path) -> None:
+    """A reader finds the same in the records as in whole ones, wherever it looks for its fields."""
+    declared = stream(
+        predictions__id={"key": True},
+        predictions__version={"header": "model"},
+        predictions__score="sure",
+        predictions__features=["account.sum"],
+        labels__id={"header": "of"},
+        labels__where={"sort": "final"},
+        split_by="country",
+        where={"kind": "loan"},
+    )
+    names = "note,key,at,y,model,sure,account.sum,country,kind,income"
+    rows = ["x,7,2024-01-02,1,m1,0.5,3,de,loan,5", "y,8,2024-01-01,0,m2,0.25,,at,loan,", ""]
+    said = written(tmp_path, "p.csv", "\n".join([names, *rows]))
+    rows = ["7,1,de,final,9,2024-02-02,z", "8,0,at,draft,9,2024-02-01,z", ""]
+    known = written(tmp_path, "l.csv", "\n".join(["of,truth,country,sort,more,known,kind", *rows]))
+    left, whole = (
+        [*build_timeline(declared, said, known, whole=whole).batches(1)] for whole in (False, True)
+    )
+    assert len(left) == len(whole) == 4
+    for one, other in zip(left, whole, strict=True):
+        [record], [all_of_it] = one.records, other.records
+        assert not {"note", "income", "more"} & json.loads(record.value).keys()
+        assert {"note", "more"} & json.loads(all_of_it.value).keys()
+        assert (record.offset, record.timestamp) == (all_of_it.offset, all_of_it.timestamp)
+        assert (record.key, record.headers) == (all_of_it.key, all_of_it.headers)
+        decoder = build_decoder(declared, one.roles[0])
+        found, wanted = (
+            decoder.decode(SourcePartition("file", 0), records, seen_at=None)
+            for records in (one.records, other.records)
+        )
+        assert repr(found) == repr(wanted)
+        assert not found.rejects
+
+
+def test_a_line_of_json_stays_whole(tmp_path: Path) -> None:
+    """It is a record as it is: what a reader refuses for its size or depth, it refuses here."""
+    file = written(
+        tmp_path, "p.jsonl", '{"id": "b", "at": "2024-01-02", "y": 1, "income": [[5]]}\n'
+    )
+    [batch] = build_timeline(stream(), file, whole=False)
+    assert json.loads(batch.records[0].value)["income"] == [[5]]
+
+
+def test_a_key_that_is_a_number_is_text_as_an_id_is(tmp_path: Path) -> None:
+    """In a column of numbers with a fraction in it 7 is 7.0, and still the id 7."""
+    declared = stream(predictions__id={"key": True}, labels__id={"key": True})
+    timeline = build_timeline(
+        declared,
+        written(tmp_path, "p.csv", "key,at,y\n7,2024-01-01,1\n"),
+        written(tmp_path, "l.csv", "key,truth,known\n7,1,2024-01-02\n7.5,1,2024-01-03\n"),
+    )
+    assert [one.key for batch in timeline for one in batch.records] == [b"7", b"7", b"7.5"]
 
 
 def test_labels_without_times_come_right_after_their_predictions(tmp_path: Path) -> None:

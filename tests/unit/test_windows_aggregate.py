@@ -130,6 +130,25 @@ def test_a_value_alone_and_in_a_column_has_the_same_bucket(values: list[float]) 
             assert abs(middle_of(bucket) - value) <= ACCURACY * value
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.0] * 9 + [7.0, 5.0, 0.25, 3.0, 8.0],
+        [1e200, *(1e-200 * number for number in range(1, 20))],
+        [1e200, -1e200, *(-1e-200 * number for number in range(1, 20)), *([0.0] * 5)],
+    ],
+    ids=["zeros and others", "all but one below the span", "below it on both sides"],
+)
+def test_a_column_is_counted_as_its_values_one_by_one(values: list[float]) -> None:
+    """Also a second one that lies wholly below what is told apart by then."""
+    column, alone = Aggregate(), Aggregate()
+    for part in (values[:1], values[1:]):
+        column.add(np.array(part))
+        for value in part:
+            alone.add_one(value)
+    assert column.snapshot() == alone.snapshot()
+
+
 def test_the_state_is_bounded() -> None:
     """Values over the whole range of floats keep to the span, and to some kilobytes."""
     magnitudes = np.geomspace(1e-300, 1e300, 100_000)

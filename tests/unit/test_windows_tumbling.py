@@ -51,6 +51,27 @@ def counts(windows: Windows) -> dict[tuple[str, int], int]:
     return found
 
 
+times_of_rows = st.lists(st.integers(-2 * DAY, 2 * DAY), max_size=60)
+
+
+@settings(deadline=None)
+@given(times_of_rows, st.integers(1, 30), st.integers(-DAY, DAY))
+def test_predictions_are_counted_as_ones_that_are_added(
+    times: list[int], limit: int, watermark: int
+) -> None:
+    """By window, in the order of the column, up to the limit, and those that are late as such."""
+    counted, added = (Windows([HOURLY, DAILY], [], max_series=limit) for _ in range(2))
+    column = np.array(times, np.int64)
+    for windows in (counted, added):
+        windows.advance(watermark)
+    for part in (column, column[::2]):
+        counted.count_predictions(part)
+        added.add(PREDICTIONS, np.ones(len(part)), part)
+    assert counted.changed() == added.changed()
+    assert (counted.late, counted.refused) == (added.late, added.refused)
+    assert counted.next_deadline == added.next_deadline
+
+
 rows = st.lists(
     st.tuples(st.floats(-5, 5) | st.just(math.nan), st.integers(-2 * DAY, 2 * DAY)),
     min_size=1,

@@ -11,7 +11,7 @@ from driftline.agents.gauges import Gauges
 from driftline.agents.monitor import MonitorRole
 from driftline.agents.reader import Reader
 from driftline.app.notifying import Notifying
-from driftline.app.roles import WorkerRole
+from driftline.app.roles import WorkerRole, role_group
 from driftline.transport.app import build_app
 from driftline.transport.batches import DEFAULT_SETTINGS, BatchSettings
 
@@ -109,7 +109,7 @@ class RoleApps:
     def _app(
         self, role: WorkerRole, topics: Mapping[str, Start], listener: BatchListener
     ) -> BatchApp:
-        group = f"{self._settings.name}.{role.value}"
+        group = role_group(self._settings.name, role)
         settings = self._batch_settings(role)
         return build_app(group, self._connections.kafka, topics, listener, settings)
 

@@ -11,3 +11,8 @@ class WorkerRole(StrEnum):
     DECODE = "decode"
     MONITOR = "monitor"
     NOTIFY = "notify"
+
+
+def role_group(deployment: str, role: WorkerRole) -> str:
+    """The consumer group of a deployment's workers in a role."""
+    return f"{deployment}.{role.value}"

@@ -20,6 +20,7 @@ from driftline.config.spec import canonical
 from driftline.decode.envelope import UNDECODABLE
 from driftline.errors import UnavailableError
 from driftline.model import Role
+from driftline.transport.batches import TopicPartition
 from driftline.transport.topics import TopicAdmin
 
 if TYPE_CHECKING:
@@ -97,6 +98,28 @@ async def send_timeline(
         on_progress(sending.handed_over)
     await sending.finish()
     return sending.handed_over
+
+
+async def topics_nobody_reads(stream: Stream, group: str, kafka: KafkaAddress) -> list[str]:
+    """Topics that a worker would begin to read at their ends, and has not begun to.
+
+    What is sent to them before it has is passed over. `group` is that of the worker's readers.
+
+    Raises:
+        UnavailableError: the broker does not answer.
+    """
+    sources = [source for role in Role if (source := stream.spec.source(role)) is not None]
+    wanted = {source.topic for source in sources if source.start == "latest"}
+    admin = TopicAdmin(kafka)
+    described = await admin.describe(wanted)
+    places = [
+        TopicPartition(name, number)
+        for name, topic in described.items()
+        for number in range(topic.partitions)
+    ]
+    begun = await admin.committed(group, places) if places else {}
+    unread = {tp.topic for tp in places if tp not in begun}
+    return sorted(unread | (wanted - set(described)))
 
 
 def _piece(rate: float | None) -> int:

@@ -46,7 +46,7 @@ def alert_table(alerts: Iterable[AlertHistory]) -> Table:
             plain(data.signal),
             when(_since(data)),
             str(data.revision),
-            plain("; ".join(filter(None, (data.summary, _taken_on(data))))),
+            plain("; ".join(filter(None, (data.summary, _likely_cause(data), _taken_on(data))))),
         )
     return table
 
@@ -60,7 +60,7 @@ def alert_line(data: AlertData) -> Text:
     where = f"alert {data.alert_id} revision {data.revision}"
     if isinstance(data, DriftData):
         where += f", set off by {_record(data)} at {when(data.trigger.at)}"
-    for line in filter(None, (_taken_on(data), where)):
+    for line in filter(None, (_likely_cause(data), _taken_on(data), where)):
         text.append("\n    ").append_text(plain(line))
     return text
 
@@ -133,6 +133,11 @@ def _taken_on(data: AlertData) -> str:
     return "" if said is None else f"acknowledged by {said.by}{_note(said)}"
 
 
+def _likely_cause(data: AlertData) -> str:
+    cause = data.cause if isinstance(data, DriftData) else None
+    return "" if cause is None else f"likely cause: {cause.detail}"
+
+
 def _note(said: AcknowledgedData) -> str:
     return f": {said.note}" if said.note else ""
 
@@ -148,9 +153,18 @@ def _drift_facts(data: DriftData) -> dict[str, str]:
         "indicator": data.indicator,
         "slice": data.slice or "",
         "alarms": count(data.alarms),
+        "likely cause": _cause(data),
         "model versions": ", ".join(data.model_versions),
         "labels": _labels(data),
     }
+
+
+def _cause(data: DriftData) -> str:
+    cause = data.cause
+    if cause is None:
+        return ""
+    held = "while it lasts, nobody is notified where hold_back_caused holds (as it does by default)"
+    return f"{cause.detail}, since {when(cause.since)}: {held}"
 
 
 def _change(data: DriftData) -> str:

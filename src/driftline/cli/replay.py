@@ -65,6 +65,7 @@ def replay(
     """
     declared = load(deployment)
     found = find_stream(declared, stream)
+    search_less_often()
     timeline = build_timeline(found, predictions, labels, label_delay=label_delay, whole=False)
     files = {Role.PREDICTIONS: predictions}
     if labels is not None:
@@ -72,7 +73,6 @@ def replay(
     names = {role: path.name for role, path in files.items()}
     refusals = _Refusals()
     player = Replay(found, names, deployment=declared.settings.name, on_refused=refusals.count_all)
-    search_less_often()
     _play(player, timeline, "alarm" if alarms else "alert")
     refusals.tell(timeline)
     if player.taken[Role.LABELS]:

@@ -12,7 +12,8 @@ import structlog
 import typer
 
 from driftline.app.connections import find_connections
-from driftline.app.sending import send_timeline
+from driftline.app.roles import WorkerRole, role_group
+from driftline.app.sending import send_timeline, topics_nobody_reads
 from driftline.cli.common import (
     DeploymentOption,
     LabelDelayOption,
@@ -55,6 +56,14 @@ def send(
     timeline = build_timeline(found, predictions, labels, label_delay=label_delay)
     if connections.kafka_embedded and rate is None:
         log.warning("embedded_kafka_forgets", note="give --rate if the worker falls behind")
+    group = role_group(declared.settings.name, WorkerRole.DECODE)
+    unread = asyncio.run(topics_nobody_reads(found, group, connections.kafka))
+    if unread:
+        typer.echo(
+            f"no worker has begun to read {' and '.join(unread)}: one that starts later begins at"
+            " the end (start: latest), and passes over what is sent before it says worker_started",
+            err=True,
+        )
     began = time.perf_counter()
     with Progress("sending", len(timeline)) as progress:
         sent = asyncio.run(

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from driftline.recorded.arrow import to_records
-from driftline.recorded.recording import CHUNK, RecordingError, open_bytes
+from driftline.recorded.recording import CHUNK, UNREADABLE, RecordingError, open_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -95,7 +95,7 @@ class CsvRecording:
             text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
             try:
                 names = next(csv.reader(text), [])
-            except (csv.Error, OSError, EOFError) as error:
+            except (csv.Error, *UNREADABLE) as error:
                 raise RecordingError(self.path, f"the header is not readable: {error}") from error
         if not any(names):
             raise RecordingError(self.path, "has no header; the first row should name the columns")
@@ -165,7 +165,7 @@ class CsvRecording:
             if "Empty CSV" in str(error):
                 return
             raise RecordingError(self.path, self._explain(error)) from error
-        except (OSError, EOFError) as error:
+        except UNREADABLE as error:
             raise RecordingError(self.path, str(error)) from error
 
     def _explain(self, error: Exception) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from driftline.recorded.recording import (
     CHUNK,
+    UNREADABLE,
     BrokenLine,
     JsonRecord,
     RecordingError,
@@ -63,7 +64,7 @@ class JsonLinesRecording:
                     text = line.strip() if number > 1 else line.removeprefix(_BOM).strip()
                     if text:
                         yield number, text
-        except (OSError, EOFError) as error:
+        except UNREADABLE as error:
             raise RecordingError(self.path, str(error)) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, TypeAlias, cast
 
 from driftline.errors import DriftlineError
@@ -15,6 +16,8 @@ Json: TypeAlias = Any
 """A value as JSON has it; what is in a file is not ours to type."""
 JsonRecord: TypeAlias = dict[str, Json]
 
+UNREADABLE: Final = (OSError, EOFError, zlib.error)
+"""What reading a file's bytes raises, gzipped ones among them."""
 CHUNK: Final = 10_000
 """How many records are in memory at a time, per file."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from driftline.config.fields import FieldSource
+from driftline.config.spec import canonical
 from driftline.recorded.places import column_of, declared_fields, put_at
 from driftline.recorded.recording import BrokenLine
 from driftline.recorded.times import write_times
@@ -147,4 +148,7 @@ def in_order(records: Iterable[RecordedRecord], order: Ints) -> Iterator[Recorde
 
 
 def _bytes(value: Json) -> bytes:
-    return value.encode() if isinstance(value, str) else msgspec.json.encode(value)
+    """Text as a reader has it: 7 and 7.0 are one id there, and in the fields of a record."""
+    if isinstance(value, str | int | float):
+        return canonical(value).encode()
+    return msgspec.json.encode(value)

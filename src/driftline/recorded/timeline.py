@@ -126,8 +126,9 @@ def build_timeline(
 
     A label's time that is not the file's own is written into the record as its declared field.
 
-    Records are `whole` as a topic has them, or have what the stream's declaration reads and no
-    more, which is all that a monitor comes to see of them.
+    Records are `whole` as a topic has them; or those of a file of columns have the columns alone
+    that the stream's declaration reads, which is all that a monitor comes to see of them. What a
+    reader would refuse for the size or the depth of the others is then taken.
 
     Raises:
         RecordingError: a file does not read, or a declared field is not among its columns; of the
@@ -141,7 +142,8 @@ def build_timeline(
     said = open_declared(predictions, spec, roles)
     index = build_index(spec, said, Role.PREDICTIONS, ids=labels is not None)
     predicted_at = prediction_times(index)
-    only = None if whole else declared_columns(spec)
+    # A line of JSON is a record as it is.
+    only = declared_columns(spec) if said.columns and not whole else None
     writer = Writer(spec, Role.PREDICTIONS, None, only=only)
     sources = [_Source(roles, index, predicted_at, writer)]
     if labels is not None:
@@ -149,6 +151,7 @@ def build_timeline(
         known = open_declared(labels, spec, [Role.LABELS], timed=label_delay is None)
         answers = build_index(spec, known, Role.LABELS, ids=True, labelled_only=same_file)
         times, own = label_times(answers, index, predicted_at, label_delay)
+        only = declared_columns(spec) if known.columns and not whole else None
         writer = Writer(spec, Role.LABELS, own, only=only)
         sources.append(_Source((Role.LABELS,), answers, times, writer))
     return Timeline(tuple(sources), min(EVENTS, max(spec.max_waiting // FEW_OF_WAITING, 1)))

@@ -162,6 +162,7 @@ class Sketch:
             self._add_positive(values, low or float(np.minimum.reduce(values)), high)
 
     def _add_positive(self, values: Floats, low: float, high: float) -> None:
+        # A larger magnitude is never in a lower bucket.
         first, last = bucket_of(low), bucket_of(high)
         floor = self._raise_top(last)
         buckets = buckets_of(values)

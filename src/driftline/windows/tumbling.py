@@ -131,6 +131,8 @@ class Windows:
 
     def count_predictions(self, times: Ints) -> None:
         """Count predictions, labelled or not, by their event times."""
+        if not len(times):
+            return
         for grid in self._by_signal[PREDICTIONS]:
             for start, some in by_window(times, times, grid.size):
                 aggregate = self._aggregate_for(grid, start, len(some))

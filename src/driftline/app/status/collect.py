@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.attached import attached_topics
+from driftline.app.roles import WorkerRole, role_group
 from driftline.app.status.lag import lag_of
 from driftline.app.status.moments import moment
 from driftline.app.status.report import (
@@ -67,8 +68,11 @@ class _Collection:
         attached = attached_topics(
             [one for name, one in self._deployment.streams.items() if name in names]
         )
-        sources = await lag_of(self._admin, f"{settings.name}.decode", attached)
-        log = await lag_of(self._admin, f"{settings.name}.monitor", [settings.events_topic])
+        readers, monitors = (
+            role_group(settings.name, role) for role in (WorkerRole.DECODE, WorkerRole.MONITOR)
+        )
+        sources = await lag_of(self._admin, readers, attached)
+        log = await lag_of(self._admin, monitors, [settings.events_topic])
         count = len(log) or settings.topics.events_partitions
         # Instances before partitions: what is booked as passed was then stored after its rows.
         views, unreadable = await self._views(keys, count)
