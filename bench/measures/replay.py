@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from statistics import median
 from typing import TYPE_CHECKING, Final
 
 import yaml
@@ -26,7 +25,8 @@ if TYPE_CHECKING:
     from driftline.config.deployment import Stream
     from driftline.demo.scenes import Scene
 
-ROUNDS: Final = 3
+ROUNDS: Final = 5
+"""The quickest of them counts, as a busy host only adds."""
 WATCHED: Final = (
     "error",
     "loss",
@@ -44,16 +44,17 @@ WATCHED: Final = (
 
 
 def measure(directory: Path) -> Sequence[Verdict]:
-    """The median of some rounds, from opening the files to the last effect."""
+    """Some rounds, each from opening the files to the last effect."""
     scene = SCENES["car-loan"]
     scene.unpack(directory)
     stream = _declared(directory, scene.name)
     search_less_often()
     rounds = [_play(scene, stream) for _ in range(ROUNDS)]
-    opening, playing, rows = (median(column) for column in zip(*rounds, strict=True))
+    opening, playing, rows = map(min, zip(*rounds, strict=True))
+    shown = ", ".join(f"{seconds:.2f}" for _, seconds, _ in rounds)
     say(
         f"replay of {rows:,.0f} rows, {len(WATCHED)} signals: {opening:.2f} s to open and order the"
-        f" files, {playing:.2f} s to play them; {rows / playing:,.0f} rows/s,"
+        f" files, {shown} s to play them; {rows / playing:,.0f} rows/s,"
         f" {rows / (opening + playing):,.0f} in all; River's ADWIN alone takes"
         f" {bare_adwin_microseconds():.2f} us a value"
     )

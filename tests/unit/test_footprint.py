@@ -60,8 +60,8 @@ def test_a_detectors_stated_size_is_its_real_one(name: str) -> None:
     """In Redis and in the worker, within a factor that leaves room for its parameters."""
     profile = PROFILES[name]
     kind = profile.spec.kind
-    # KSWIN is hundreds of times as slow as the others, and full after its warm-up. SciPy, beneath it,
-    # keeps some 25 kB of its own, now and then: of few copies each would seem to hold much of it.
+    # KSWIN is hundreds of times as slow as the others, and full after its warm-up. SciPy, which it
+    # asks, keeps some 25 kB of its own now and then: of few copies each would seem to hold much.
     values, few, copies = (1_050, 1_050, 6) if kind == "kswin" else (20_000, 1_200, 20)
     assert near(DETECTOR_STORED[kind], len(fed(profile, values).snapshot()))
     tracemalloc.start()
