@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from bench.verdict import Verdict
 
 RATE: Final = 5_000.0
-SECONDS: Final = 20
-ROUNDS: Final = 3
+SECONDS: Final = 40
+ROUNDS: Final = 2
 """The least of them counts, as a busy host only adds."""
 WARM_UP: Final = 5
 """Pairs of each instance before anything is counted: what is measured is work, not beginning."""
