@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from contextlib import suppress
+from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -16,7 +17,7 @@ from driftline.recorded.arrow import to_records
 from driftline.recorded.recording import CHUNK, UNREADABLE, RecordingError, open_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from driftline.recorded.recording import Json, JsonRecord
@@ -33,6 +34,8 @@ _INTEGER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 _NUMBER: Final = re.compile(
     r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|inf|infinity|nan)", re.ASCII | re.IGNORECASE
 )
+_DECIMAL: Final = re.compile(r"(-?)0*(\d{1,19})", re.ASCII)
+_HEXADECIMAL: Final = re.compile(r"-?0x[0-9a-f]+", re.ASCII | re.IGNORECASE)
 _LONG_INTEGER: Final = re.compile(r"[-+]?\d{16,}")
 
 
@@ -122,33 +125,42 @@ class CsvRecording:
         """
         if self._types is not None:
             return self._types
-        types = dict.fromkeys(self.columns, pa.int64())
-        # The first rows tell nearly all, and starting again with them costs nothing.
-        with suppress(RecordingError):
-            self._widen(types, sample=True)
-        self._count = self._widen(types, sample=False)
+        types = self._guess()
+        self._count = self._widen(types)
         self._types = types
         return types
 
-    def _widen(self, types: dict[str, Any], *, sample: bool) -> int:
+    def _guess(self) -> dict[str, Any]:
+        """The types that the first rows have: they tell nearly all.
+
+        Without Arrow, which names one cell that does not fit and begins anew: once a column.
+        """
+        columns: list[list[str]] = [[] for _ in self._names]
+        # What is wrong with the file is found, and placed, later.
+        with suppress(csv.Error, *UNREADABLE), open_bytes(self.path) as file:
+            for _, cells in islice(_rows(_first_lines(file)), 1, None):
+                if len(cells) == len(columns):
+                    for column, cell in zip(columns, cells, strict=True):
+                        column.append(cell)
+        named = zip(self._names, columns, strict=True)
+        return {name: _kind_of(cells) for name, cells in named if name}
+
+    def _widen(self, types: dict[str, Any]) -> int:
         """Widen the types until all rows fit; how many rows there are."""
         while True:
             try:
-                batches = self._batches(types, self.columns, sample=sample)
-                return sum(batch.num_rows for batch in batches)
+                return sum(batch.num_rows for batch in self._batches(types, self.columns))
             except _MisfitError as error:
                 name = self._names[int(error.match[1])]
                 types[name] = _widened(types[name], error.match[2])
 
-    def _batches(
-        self, types: dict[str, Any], wanted: Collection[str], *, sample: bool = False
-    ) -> Iterator[Any]:
+    def _batches(self, types: dict[str, Any], wanted: Collection[str]) -> Iterator[Any]:
         if not wanted:
             return
         try:
             with open_bytes(self.path) as file:
                 yield from arrow_csv.open_csv(
-                    _first_lines(file) if sample else file,
+                    file,
                     read_options=arrow_csv.ReadOptions(block_size=_BLOCK),
                     parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
                     convert_options=arrow_csv.ConvertOptions(
@@ -229,6 +241,35 @@ def _rows(file: BinaryIO) -> Iterator[tuple[int, list[str]]]:
 def _first_lines(file: BinaryIO) -> BinaryIO:
     block = file.read(_SAMPLE)
     return io.BytesIO(block[: block.rfind(b"\n") + 1] or block)
+
+
+def _kind_of(cells: Sequence[str]) -> Any:
+    """The narrowest type that may hold all of a column's cells."""
+    kind: Any = pa.int64()
+    said = [cell for cell in map(str.strip, cells) if cell not in _NULLS]
+    while (misfit := next((cell for cell in said if not _may_fit(kind, cell)), None)) is not None:
+        kind = _widened(kind, misfit)
+    return kind
+
+
+def _may_fit(kind: Any, cell: str) -> bool:
+    """Whether Arrow may take the cell; where in doubt it does, as it is asked in the end."""
+    if pa.types.is_int64(kind):
+        if match := _DECIMAL.fullmatch(cell):
+            return -(1 << 63) <= int(match[1] + match[2]) < 1 << 63
+        return _HEXADECIMAL.fullmatch(cell) is not None
+    if pa.types.is_boolean(kind):
+        return cell in _BOOLEANS
+    return pa.types.is_string(kind) or _is_number(cell)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        # C knows texts behind it, and with it Arrow.
+        return cell.lower().startswith("nan(")
+    return True
 
 
 def _widened(kind: Any, value: str) -> Any:
