@@ -90,8 +90,11 @@ class Producer:
         client = AIOKafkaProducer(**self._address.aiokafka(), **self._options)
         try:
             await client.start()
-        except KafkaError as error:
+        except BaseException as error:
+            # Also when a start that waits is ended.
             await client.stop()
+            if not isinstance(error, KafkaError):
+                raise
             msg = f"kafka at {self._address.bootstrap} does not answer: {error}"
             raise UnavailableError(msg) from error
         self._client = client
