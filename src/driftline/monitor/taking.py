@@ -82,23 +82,19 @@ def _labels(parts: Parts, rows: Rows, found: Found) -> Taken:
 
 def _into_windows(parts: Parts, taken: Taken, count: int) -> None:
     """Values, and corrections of what came before them, in the order of their `count` rows."""
-    columns = {name: one for name, one in taken.series.items() if isinstance(one, Series)}
-    if not taken.revisions:
-        for signal, one in columns.items():
-            parts.windows.add(signal, one.values, one.times)
-        return
     begin = 0
     for revision in taken.revisions:
-        _add_values(parts, columns, begin, revision.row)
+        _add_values(parts, taken, begin, revision.row)
         _revise(parts, revision)
         begin = revision.row
-    _add_values(parts, columns, begin, count)
+    _add_values(parts, taken, begin, count)
 
 
-def _add_values(parts: Parts, columns: Mapping[str, Series], begin: int, end: int) -> None:
-    for signal, one in columns.items():
-        part = slice(*one.rows.searchsorted((begin, end)).tolist())
-        parts.windows.add(signal, one.values[part], one.times[part])
+def _add_values(parts: Parts, taken: Taken, begin: int, end: int) -> None:
+    for signal, one in taken.series.items():
+        if isinstance(one, Series):
+            part = slice(*one.rows.searchsorted((begin, end)).tolist())
+            parts.windows.add(signal, one.values[part], one.times[part])
 
 
 def _count_versions(parts: Parts, rows: Rows) -> None:
