@@ -87,37 +87,32 @@ class Aftermath:
             reason=str(error),
         )
         self._ledger.count(Outcome.FAILED)
+        lost: Sequence[Standing] = due.alerts
         if error.failure is Failure.REVOKED:
             self.revoked = str(error)
-            await self.give_up(
-                book,
-                due,
-                due.alerts,
-                outcome=Outcome.REVOKED,
-                reason=str(error),
-                sent_id=sent_id,
-            )
+            outcome = Outcome.REVOKED
         elif error.failure is Failure.REFUSED:
-            await self._on_refused(book, due, sent_id, error)
+            outcome = Outcome.REFUSED
+            book, lost = await self._on_refused(book, due)
         else:
-            await self._try_later(book, due, sent_id, error)
+            outcome = Outcome.EXPIRED
+            book, lost = await self._try_later(book, due, error)
+        if lost:
+            await self.give_up(book, due, lost, outcome=outcome, reason=str(error), sent_id=sent_id)
 
-    async def _on_refused(self, book: Book, due: Due, sent_id: str, error: DeliveryError) -> None:
+    async def _on_refused(self, book: Book, due: Due) -> tuple[Book, Sequence[Standing]]:
+        """The book, and the alerts that are lost by it."""
         book = await self._ledger.write(book, outcomes.returned(book, due))
         if len(due.alerts) > 1 and due.purpose is Purpose.NEWS:
             # It may be one of them that is refused: the others are not to share its fate.
             self._waits.alone |= {one.alert_id for one in due.alerts}
-            return
-        await self.give_up(
-            book,
-            due,
-            due.alerts,
-            outcome=Outcome.REFUSED,
-            reason=str(error),
-            sent_id=sent_id,
-        )
+            return book, ()
+        return book, due.alerts
 
-    async def _try_later(self, book: Book, due: Due, sent_id: str, error: DeliveryError) -> None:
+    async def _try_later(
+        self, book: Book, due: Due, error: DeliveryError
+    ) -> tuple[Book, Sequence[Standing]]:
+        """The book, and the alerts that have been tried for too long."""
         now = self._around.clock()
         if error.failure is Failure.LATER:
             until = now + pause_for(error.retry_after)
@@ -132,18 +127,9 @@ class Aftermath:
         if now - min(since.values()) >= FAILING_AFTER:
             await self._around.fate.on_failing(self._name, str(error))
         if alive:
-            return
+            return book, ()
         limit = now - self._around.give_up_after
-        old = [one for one in due.alerts if since[one.alert_id] <= limit]
-        if old:
-            await self.give_up(
-                book,
-                due,
-                old,
-                outcome=Outcome.EXPIRED,
-                reason=str(error),
-                sent_id=sent_id,
-            )
+        return book, [one for one in due.alerts if since[one.alert_id] <= limit]
 
     async def give_up(
         self,
