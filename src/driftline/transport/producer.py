@@ -9,6 +9,7 @@ and the commands that have no Faust app.
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -88,15 +89,15 @@ class Producer:
     async def start(self) -> None:
         """Connect. Raises `UnavailableError` where no broker answers."""
         client = AIOKafkaProducer(**self._address.aiokafka(), **self._options)
-        try:
-            await client.start()
-        except BaseException as error:
+        async with AsyncExitStack() as unless_started:
             # Also when a start that waits is ended.
-            await client.stop()
-            if not isinstance(error, KafkaError):
-                raise
-            msg = f"kafka at {self._address.bootstrap} does not answer: {error}"
-            raise UnavailableError(msg) from error
+            unless_started.push_async_callback(client.stop)
+            try:
+                await client.start()
+            except KafkaError as error:
+                msg = f"kafka at {self._address.bootstrap} does not answer: {error}"
+                raise UnavailableError(msg) from error
+            unless_started.pop_all()
         self._client = client
 
     async def stop(self) -> None:
