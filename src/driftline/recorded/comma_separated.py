@@ -135,13 +135,12 @@ class CsvRecording:
 
         Without Arrow, which names one cell that does not fit and begins anew: once a column.
         """
-        columns: list[list[str]] = [[] for _ in self._names]
+        whole: list[list[str]] = []
         # What is wrong with the file is found, and placed, later.
         with suppress(csv.Error, *UNREADABLE), open_bytes(self.path) as file:
-            for _, cells in islice(_rows(_first_lines(file)), 1, None):
-                if len(cells) == len(columns):
-                    for column, cell in zip(columns, cells, strict=True):
-                        column.append(cell)
+            rows = islice(_rows(_first_lines(file)), 1, None)
+            whole.extend(cells for _, cells in rows if len(cells) == len(self._names))
+        columns = list(zip(*whole, strict=True)) or [()] * len(self._names)
         named = zip(self._names, columns, strict=True)
         return {name: _kind_of(cells) for name, cells in named if name}
 

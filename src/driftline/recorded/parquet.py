@@ -57,11 +57,12 @@ class ParquetRecording:
             with pq.ParquetFile(self.path) as file:
                 for batch in file.iter_batches(batch_size=CHUNK, columns=wanted):
                     yield to_records(batch)
-        except (pa.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:
-            # The last three come of nested values that Python has no like of: nanoseconds, years
-            # beyond 9999, zones that nobody knows.
-            said = f"a value does not read: {error}"
-            raise RecordingError(self.path, said) from error
+        except (pa.ArrowException, OSError) as error:
+            raise RecordingError(self.path, str(error)) from error
+        except (ValueError, OverflowError, LookupError) as error:
+            # Nested values that Python has no like of: nanoseconds, years beyond 9999, zones that
+            # nobody knows.
+            raise RecordingError(self.path, f"a value does not read: {error}") from error
 
     def places(self, rows: Collection[int]) -> dict[int, str]:
         """See `Recording.places`."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from driftline.eventlog.messages import Ints
     from driftline.model import Micros
     from driftline.recorded.index import Index
+    from driftline.recorded.recording import Recording
     from driftline.recorded.records import RecordedRecord
 
 EVENTS: Final = 5_000
@@ -142,17 +143,19 @@ def build_timeline(
     said = open_declared(predictions, spec, roles)
     index = build_index(spec, said, Role.PREDICTIONS, ids=labels is not None)
     predicted_at = prediction_times(index)
-    # A line of JSON is a record as it is.
-    only = declared_columns(spec) if said.columns and not whole else None
-    writer = Writer(spec, Role.PREDICTIONS, None, only=only)
+
+    def only(file: Recording) -> Collection[str] | None:
+        # A line of JSON is a record as it is.
+        return declared_columns(spec) if file.columns and not whole else None
+
+    writer = Writer(spec, Role.PREDICTIONS, None, only=only(said))
     sources = [_Source(roles, index, predicted_at, writer)]
     if labels is not None:
         same_file = labels.resolve() == predictions.resolve()
         known = open_declared(labels, spec, [Role.LABELS], timed=label_delay is None)
         answers = build_index(spec, known, Role.LABELS, ids=True, labelled_only=same_file)
         times, own = label_times(answers, index, predicted_at, label_delay)
-        only = declared_columns(spec) if known.columns and not whole else None
-        writer = Writer(spec, Role.LABELS, own, only=only)
+        writer = Writer(spec, Role.LABELS, own, only=only(known))
         sources.append(_Source((Role.LABELS,), answers, times, writer))
     return Timeline(tuple(sources), min(EVENTS, max(spec.max_waiting // FEW_OF_WAITING, 1)))
 
