@@ -10,7 +10,6 @@ import structlog
 
 from driftline.app.reading_topics import follow_from, read_ranges
 from driftline.errors import UnavailableError
-from driftline.transport.batches import TopicPartition
 from driftline.transport.topics import TopicAdmin
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from driftline.app.connections import Connections
     from driftline.app.reading_topics import TopicRecord
+    from driftline.transport.batches import TopicPartition
     from driftline.web.feed import Feed
 
 log = structlog.get_logger(__name__)
@@ -43,8 +43,7 @@ async def _follow(feed: Feed, connections: Connections, topic: str) -> None:
         # Nothing was ever raised: that is all there is to know.
         feed.caught_up = True
     found = await admin.wait_for([topic])
-    partitions = [TopicPartition(topic, number) for number in range(found[topic].partitions)]
-    bounds = await admin.bounds(partitions)
+    bounds = await admin.bounds(found[topic].places)
     for tp, (first, _) in bounds.items():
         feed.begin(tp.partition, first)
     await _feed(feed, read_ranges(connections.kafka, _rest(feed, bounds)))

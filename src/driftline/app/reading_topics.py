@@ -59,8 +59,7 @@ async def read_topic(connections: Connections, topic: str) -> AsyncIterator[Topi
     admin = TopicAdmin(connections.kafka)
     found = await admin.describe([topic])
     if topic in found:
-        partitions = [TopicPartition(topic, number) for number in range(found[topic].partitions)]
-        ranges = await admin.bounds(partitions)
+        ranges = await admin.bounds(found[topic].places)
         async for record in read_ranges(connections.kafka, ranges):
             yield record
     elif not connections.kafka_embedded:
@@ -116,8 +115,7 @@ async def follow_topic(
     admin = TopicAdmin(connections.kafka)
     existed = topic in await admin.describe([topic])
     found = await admin.wait_for([topic])
-    partitions = [TopicPartition(topic, number) for number in range(found[topic].partitions)]
-    bounds = await admin.bounds(partitions)
+    bounds = await admin.bounds(found[topic].places)
     # What is in a topic that appeared while we waited came after "now".
     late = since == "now" and existed
     starts = {tp: end if late else first for tp, (first, end) in bounds.items()}

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from driftline.app.reading_topics import read_ranges
 from driftline.decode import build_decoder
 from driftline.model import Role, SourcePartition
-from driftline.transport.batches import TopicPartition
 from driftline.transport.topics import TopicAdmin
 
 if TYPE_CHECKING:
@@ -79,11 +78,7 @@ async def _latest(
     """
     admin = TopicAdmin(kafka)
     found = await admin.describe(topics)
-    partitions = [
-        TopicPartition(name, number)
-        for name, topic in sorted(found.items())
-        for number in range(topic.partitions)
-    ]
+    partitions = [place for _, topic in sorted(found.items()) for place in topic.places]
     ranges = {}
     for tp, (first, end) in (await admin.bounds(partitions)).items():
         share = -(-count // found[tp.topic].partitions)

@@ -20,7 +20,6 @@ from driftline.config.spec import canonical
 from driftline.decode.envelope import UNDECODABLE
 from driftline.errors import UnavailableError
 from driftline.model import Role
-from driftline.transport.batches import TopicPartition
 from driftline.transport.topics import TopicAdmin
 
 if TYPE_CHECKING:
@@ -112,11 +111,7 @@ async def topics_nobody_reads(stream: Stream, group: str, kafka: KafkaAddress) -
     wanted = {source.topic for source in sources if source.start == "latest"}
     admin = TopicAdmin(kafka)
     described = await admin.describe(wanted)
-    places = [
-        TopicPartition(name, number)
-        for name, topic in described.items()
-        for number in range(topic.partitions)
-    ]
+    places = [place for topic in described.values() for place in topic.places]
     begun = await admin.committed(group, places) if places else {}
     unread = {tp.topic for tp in places if tp not in begun}
     return sorted(unread | (wanted - set(described)))

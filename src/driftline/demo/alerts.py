@@ -69,8 +69,7 @@ class AlertFeed:
         found = await admin.describe([self._topic])
         if self._topic not in found:
             return 0
-        numbers = range(found[self._topic].partitions)
-        bounds = await admin.bounds([TopicPartition(self._topic, number) for number in numbers])
+        bounds = await admin.bounds(found[self._topic].places)
         return sum(end - first for first, end in bounds.values())
 
     async def _seen(self, data: DriftData, read_at: float) -> SeenAlert:

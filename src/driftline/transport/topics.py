@@ -83,6 +83,11 @@ class TopicDescription:
     topic_id: str
     """Tells one life of the name from the next; empty where the broker knows no topic ids."""
 
+    @property
+    def places(self) -> list[TopicPartition]:
+        """Its partitions, in order."""
+        return [TopicPartition(self.name, number) for number in range(self.partitions)]
+
 
 class Creation(StrEnum):
     """What became of the wish to have a topic."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.app.status.report import PartitionLag
-from driftline.transport.batches import TopicPartition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from driftline.transport.batches import TopicPartition
     from driftline.transport.topics import TopicAdmin
 
 
@@ -20,11 +20,7 @@ async def lag_of(admin: TopicAdmin, group: str, topics: Iterable[str]) -> tuple[
         UnavailableError: the broker does not answer.
     """
     described = await admin.describe(list(topics))
-    partitions = [
-        TopicPartition(name, number)
-        for name in sorted(described)
-        for number in range(described[name].partitions)
-    ]
+    partitions = [place for name in sorted(described) for place in described[name].places]
     if not partitions:
         return ()
     bounds = await admin.bounds(partitions)
