@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, TypeAlias
 Micros: TypeAlias = int
 
 SECOND: Final[Micros] = 1_000_000
+MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Role(StrEnum):
@@ -145,7 +146,12 @@ def to_datetime(at: Micros) -> datetime:
 def to_micros(at: datetime) -> Micros:
     """An aware datetime as whole microseconds; a naive one is taken as UTC."""
     aware = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return micros(aware - datetime(1970, 1, 1, tzinfo=UTC))
+
+
+def micros(span: timedelta) -> Micros:
+    """A span of time as whole microseconds."""
+    return span // MICROSECOND
 
 
 def iso(at: Micros) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from driftline.alerts.lifecycle import AlertState
+from driftline.model import micros
 
 if TYPE_CHECKING:
     from driftline.alerts.alert import Alert
@@ -24,17 +23,11 @@ def deadline_of(alert: Alert, watch: Watch) -> Micros | None:
     None: that moment lies beyond all calendars.
     """
     if alert.state is AlertState.PENDING:
-        moment = alert.since + _micros(watch.hold)
+        moment = alert.since + micros(watch.hold)
     else:
         fired_at = alert.since if alert.fired_at is None else alert.fired_at
-        moment = fired_at + _micros(watch.expire_after)
+        moment = fired_at + micros(watch.expire_after)
     return moment if moment <= LAST_TIME else None
-
-
-@lru_cache(maxsize=256)
-def _micros(span: timedelta) -> Micros:
-    # Asked for at each row of an instance with an alert, and there are few declarations.
-    return span // timedelta(microseconds=1)
 
 
 def row_due(clock: Ints, deadline: Micros | None, begin: int) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
-from driftline.model import Role, Task
+from driftline.model import Role, Task, micros
 
 if TYPE_CHECKING:
     from driftline.config.fields import FieldPath, TimeUnit
@@ -107,7 +106,7 @@ def build_layout(spec: StreamSpec, role: Role) -> Layout:
             (Column("where", Kind.SCALAR, field), value) for field, value in spec.where_of(role)
         ),
         other=_other(spec, role),
-        max_future=spec.max_future // timedelta(microseconds=1),
+        max_future=micros(spec.max_future),
     )
 
 

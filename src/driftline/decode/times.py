@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 
+from driftline.model import MICROSECOND
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,7 +30,6 @@ LAST_TIME: Final[Micros] = 253_402_300_799_999_999
 Unit: TypeAlias = Literal["s", "ms", "us", "ns"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _ISO: Final = re.compile(
     r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
     r"(?:[Tt ](?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?"
@@ -59,7 +60,7 @@ def parse_iso(text: str) -> Micros | None:
     if offset_minute >= 60:  # noqa: PLR2004 - minutes of an hour
         return None
     offset = (offset_hour * 60 + offset_minute) * 60_000_000
-    return (moment - _EPOCH) // _MICROSECOND + (offset if match["sign"] == "-" else -offset)
+    return (moment - _EPOCH) // MICROSECOND + (offset if match["sign"] == "-" else -offset)
 
 
 def iso_column(texts: Sequence[str | None]) -> tuple[Ints, NDArray[np.bool_]]:

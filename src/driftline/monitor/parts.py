@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from driftline.config.watches import NEEDS_LABELS
 from driftline.join import Join
-from driftline.model import SignalKind
+from driftline.model import SignalKind, micros
 from driftline.monitor.head import Head
 from driftline.monitor.silences import Silences
 from driftline.monitor.trouble import InstanceTrouble
@@ -113,8 +112,3 @@ def _build_windows(stream: Stream) -> Windows:
         lateness=micros(stream.spec.lateness),
         open_for={signal: horizon for signal in numeric if signal in NEEDS_LABELS},
     )
-
-
-def micros(span: timedelta) -> Micros:
-    """A span of time as whole microseconds."""
-    return span // timedelta(microseconds=1)

@@ -9,7 +9,7 @@ import msgspec
 
 from driftline.alerts.lifecycle import Reason
 from driftline.errors import StateError
-from driftline.model import Role
+from driftline.model import Role, micros
 from driftline.monitor.silence import RoleSilence, SilenceState
 from driftline.monitor.usual import NEVER, Usual
 
@@ -149,7 +149,7 @@ def _limits(spec: StreamSpec) -> dict[Role, Limit]:
     limits: dict[Role, Limit] = {}
     for role, limit in declared.items():
         if isinstance(limit, timedelta):
-            limits[role] = limit // timedelta(microseconds=1)
+            limits[role] = micros(limit)
         elif limit == "usual":
             limits[role] = Usual()
     return limits

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
+from driftline.model import micros
 from driftline.recorded.index import filled
 from driftline.recorded.times import ABSENT
 
@@ -35,7 +36,7 @@ def label_times(
     place = at.fill_null(-1).to_numpy().astype(np.int64)
     matched = place >= 0
     after = np.full(len(place), ABSENT, np.int64)
-    wait = (delay or timedelta(0)) // timedelta(microseconds=1)
+    wait = micros(delay or timedelta(0))
     after[matched] = predicted_at[place[matched]] + wait
     own = labels.has_time if delay is None else labels.has_time & ~matched
     reads = own & (labels.times != ABSENT)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from driftline.errors import StateError
+from driftline.model import micros
 from driftline.windows import head
 from driftline.windows.aggregate import Aggregate
 from driftline.windows.grid import Grid
@@ -88,7 +89,7 @@ class Windows:
         series = dict.fromkeys((*signals, PREDICTIONS))
         self._grids = {
             (size, signal): Grid(size, keep, lateness + extra.get(signal, 0))
-            for size, keep in {_micros(spec.size): _micros(spec.keep) for spec in specs}.items()
+            for size, keep in {micros(spec.size): micros(spec.keep) for spec in specs}.items()
             for signal in series
         }
         self._by_signal = {
@@ -321,7 +322,3 @@ class Windows:
 
 def _usable(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _micros(span: timedelta) -> Micros:
-    return round(span.total_seconds() * 1_000_000)
