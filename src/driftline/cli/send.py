@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
@@ -24,6 +24,9 @@ from driftline.cli.common import (
 )
 from driftline.cli.progress import Progress
 from driftline.recorded import build_timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 log = structlog.get_logger(__name__)
 app = typer.Typer()
@@ -57,13 +60,7 @@ def send(
     if connections.kafka_embedded and rate is None:
         log.warning("embedded_kafka_forgets", note="give --rate if the worker falls behind")
     group = role_group(declared.settings.name, WorkerRole.DECODE)
-    unread = asyncio.run(topics_nobody_reads(found, group, connections.kafka))
-    if unread:
-        typer.echo(
-            f"no worker has begun to read {' and '.join(unread)}: one that starts later begins at"
-            " the end (start: latest), and passes over what is sent before it says worker_started",
-            err=True,
-        )
+    _tell_unread(asyncio.run(topics_nobody_reads(found, group, connections.kafka)))
     began = time.perf_counter()
     with Progress("sending", len(timeline)) as progress:
         sent = asyncio.run(
@@ -80,3 +77,12 @@ def send(
     typer.echo(
         f"{sent:,} records in {seconds:.1f} s ({sent / max(seconds, 1e-9):,.0f}/s)", err=True
     )
+
+
+def _tell_unread(topics: Sequence[str]) -> None:
+    if topics:
+        typer.echo(
+            f"no worker has begun to read {' and '.join(topics)}: one that starts later begins at"
+            " the end (start: latest), and passes over what is sent before it says worker_started",
+            err=True,
+        )

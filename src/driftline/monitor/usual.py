@@ -51,6 +51,7 @@ MEAN_WEEKS: Final = 8
 KEPT_A_WEEK: Final = 0.98
 """Of the longest silence."""
 KEPT_AN_HOUR: Final = KEPT_A_WEEK ** (1 / HOURS)
+"""Of the most missed rows."""
 FORGET_HOURS: Final = 8 * HOURS
 """A silence that is longer teaches nothing more."""
 MAX_HOURS: Final = 8 * HOURS
