@@ -533,6 +533,30 @@ def test_an_entry_that_is_not_stored_stays_in_memory() -> None:
     assert ours.join.totals.joined == 1
 
 
+def test_a_new_id_is_not_looked_up_though_others_are_in_the_store_alone() -> None:
+    """Where labels come days late, predictions need no answer of the store."""
+    ours = Joined().take(predicted(f"p{n}", n / 100) for n in range(2_000))
+    ours.trim()
+    new = [f"new{n}" for n in range(2_000)]
+    old = [f"p{n}" for n in range(2_000)]
+    assert ours.join.unknown(old) == old
+    assert len(ours.join.unknown(new)) < 100
+    assert sum(len(ours.join.unknown([id_])) for id_ in new) < 100
+
+
+def test_after_a_restart_all_is_looked_up_until_what_was_there_is_over() -> None:
+    """Nobody remembers which ids the process before has let go of."""
+    ours = Joined().take([predicted("old", 0)])
+    ours.reload()
+    assert ours.join.unknown(["new"]) == ["new"]
+    ours.take([predicted("since", 50)])
+    ours.trim()
+    assert ours.join.unknown(["new"]) == ["new"]
+    ours.take([come(100)])
+    assert ours.join.unknown(["new"]) == []
+    assert ours.join.unknown(["since"]) == ["since"]
+
+
 def test_an_entry_begins_with_its_groups_number() -> None:
     """The store decides by these four bytes whether an entry goes with a group."""
     ours = Joined().take([predicted("a", 0), predicted("b", 100)])

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from driftline.join.arrivals import Arrivals
+from driftline.join.away import Away
+from driftline.join.entries import groups_of
 from driftline.join.held import Held
 from driftline.join.outcomes import NO_OUTCOMES, Outcome, Outcomes, Revision, put_together
 from driftline.join.singly import Singly
@@ -23,7 +25,7 @@ from driftline.join.together import Together
 from driftline.join.totals import JoinState, JoinTotals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from driftline.eventlog.messages import Rows
     from driftline.join.entries import Entry, Fields
@@ -46,8 +48,11 @@ class Join:
         self._held = Held(horizon=horizon, max_waiting=max_waiting)
         self._singly = Singly(self._held)
         self._together = Together(self._held)
+        self._away = Away()
         self._resident_from = 0
         """All entries of groups from this number on are in memory."""
+        self._followed_from = 0
+        """Entries of groups from this number on are in memory, or known to be away."""
 
     # -- what is known --
 
@@ -81,10 +86,12 @@ class Join:
         """Whether all entries are in memory."""
         return self._held.groups.first_number >= self._resident_from
 
-    def unknown(self, ids: Iterable[str]) -> list[str]:
+    def unknown(self, ids: Sequence[str]) -> list[str]:
         """The ids that may have an entry in the store and none in memory."""
         if self.resident:
             return []
+        if self._held.groups.first_number >= self._followed_from:
+            ids = self._away.among(ids)
         return self._held.kept.unknown(ids)
 
     # -- what comes in --
@@ -217,8 +224,11 @@ class Join:
 
         Not to be called between `unknown` and the rows that it was asked for.
         """
-        if self._held.kept.trim(keep):
-            self._resident_from = self._held.groups.next_number
+        gone, groups = self._held.kept.trim(keep), self._held.groups
+        if gone:
+            self._resident_from = groups.next_number
+            self._away.forget(groups.numbers)
+            self._away.add(list(gone), groups_of(gone.values()), held=groups.held)
 
     def restore(self, blob: bytes) -> None:
         """Take over a stored state; its entries are fetched when they are needed.
@@ -230,4 +240,5 @@ class Join:
         self._held.now = state.now
         self._held.totals = state.totals
         self._held.groups.restore(state.groups)
-        self._resident_from = self._held.groups.next_number
+        # Which ids are away nobody knows who has not seen them go.
+        self._resident_from = self._followed_from = self._held.groups.next_number

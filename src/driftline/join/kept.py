@@ -137,15 +137,13 @@ class Kept:
                 if id_ not in self._outlived:
                     del layer[id_]
 
-    def trim(self, keep: int) -> bool:
-        """Keep about the `keep` newest, and all that are not stored yet; whether any had to go."""
+    def trim(self, keep: int) -> dict[str, Entry]:
+        """Keep about the `keep` newest, and all that are not stored yet; those that had to go."""
         if len(self._recent) <= keep + keep // 4:
-            return False
+            return {}
         excess = len(self._recent) - keep
         stored = (id_ for id_ in self._recent if id_ not in self._in_flight)
-        for id_ in list(islice(stored, excess)):
-            del self._recent[id_]
-        return True
+        return {id_: self._recent.pop(id_) for id_ in list(islice(stored, excess))}
 
     # -- what is stored --
 

@@ -22,7 +22,7 @@ from driftline.monitor.teller import Teller
 from driftline.monitor.watchers import acknowledgement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from driftline.alerts.alert import AlertChange
     from driftline.eventlog.messages import Command, Rows
@@ -147,7 +147,7 @@ class Instance:
         """Whether all entries of its join are in memory."""
         return self._parts.join.resident
 
-    def unknown_ids(self, ids: Iterable[str]) -> list[str]:
+    def unknown_ids(self, ids: Sequence[str]) -> list[str]:
         """The ids whose entries must be looked up in the store before their rows are applied."""
         return self._parts.join.unknown(ids) if self._parts.stream.spec.labels is not None else []
 
