@@ -14,7 +14,6 @@ from aiokafka.structs import TopicPartition
 
 from driftline.transport.patient_fetch import (
     LONGEST_REST_SECONDS,
-    REST_SECONDS,
     PatientFetcher,
 )
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 SHORT_MS = 50
+REST = 0.012
 PATIENCE = timedelta(seconds=3)
 A, B, ELSEWHERE = (TopicPartition("t", partition) for partition in range(3))
 
@@ -64,6 +64,7 @@ class Scene:
             self.client, self.subscription, fetch_max_wait_ms=SHORT_MS, prefetch_backoff=0
         )
         self.fetcher.rests, self.fetcher.asked = {}, {}
+        self.fetcher.rest_seconds = REST
         self.subscription.subscribe({"t"})
         self.assign()
 
@@ -156,7 +157,7 @@ async def test_a_fetch_that_brought_something_is_followed_by_a_rest() -> None:
         one.client.brought[1] = 2
         fetches, _, timeout, *_ = one.actions()
         assert [node for node, _ in fetches] == [2]
-        assert 0 < timeout <= 2 * REST_SECONDS
+        assert 0 < timeout <= 2 * REST
         pass_time(timeout)
         assert one.asked_for() == {A: 0, B: 0, ELSEWHERE: 0}
 
@@ -190,7 +191,7 @@ async def test_a_rest_is_as_long_as_the_fetch_of_all_has_earned() -> None:
         one.rest_long(1)
         one.client.brought[1] = 1
         _, _, timeout, *_ = one.actions()
-        assert timeout > REST_SECONDS
+        assert timeout > REST
 
 
 async def test_a_rest_is_never_long() -> None:

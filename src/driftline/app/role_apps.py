@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.attached import starts_of
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from driftline.transport.producer import Producer
     from driftline.transport.topics import TopicAdmin
 
+EVENTS_REST: Final = timedelta(milliseconds=4)
+"""Readers rest themselves, and append in bursts: a rest as long as theirs would cut each in two."""
 SOURCE_FETCH_BYTES: Final = 4 << 20
 """What a reader fetches of a partition at most, and hands on as one batch: what it costs beside its
 records is spread over thousands of small ones. With 1 MiB and 2,000 records an event cost half as
@@ -123,6 +126,7 @@ class RoleApps:
             instance_id=f"{name}-{role.value}" if name is not None else None,
             idle_after=worker.progress_interval,
             idle_fetch_wait=holds,
+            rest=EVENTS_REST if role is WorkerRole.MONITOR else default.rest,
             max_poll_records=worker.max_batch,
             max_batch_records=worker.max_batch if reads_sources else default.max_batch_records,
             max_partition_fetch_bytes=(

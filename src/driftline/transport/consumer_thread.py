@@ -25,6 +25,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         conf, settings = self.app.conf, self.app.batch_settings
         self._assignor = self.app.assignor
         return PatientConsumer(
+            rest=settings.rest,
             **self.app.address.aiokafka(),
             client_id=conf.broker_client_id,
             group_id=conf.id,

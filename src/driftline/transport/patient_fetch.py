@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 
 FETCHES: Final = max(ConnectionGroup) + 1
 """The group of the connections that only carry fetches."""
-REST_SECONDS: Final = 0.012
-"""For each partition that a fetch brought records of: three times what such a batch costs."""
 LONGEST_REST_SECONDS: Final = 0.1
 
 
@@ -90,13 +88,14 @@ class Rest:
         """A fetch of all that may be asked for begins; what it brings will be known behind it."""
         self._began, self._seconds = time.monotonic(), None
 
-    def left(self, brought: int) -> float:
+    def left(self, brought: int, each: float) -> float:
         """Seconds until it is asked for all again, if it `brought` records of so many partitions.
 
-        To be asked when that fetch is over; what others bring until the next one changes nothing.
+        It rests so long for each of them. To be asked when that fetch is over; what others bring
+        until the next one changes nothing.
         """
         if self._seconds is None:
-            self._seconds = min(REST_SECONDS * brought, LONGEST_REST_SECONDS)
+            self._seconds = min(each * brought, LONGEST_REST_SECONDS)
         return self._began + self._seconds - time.monotonic()
 
 
@@ -107,6 +106,8 @@ class PatientFetcher(Fetcher):  # type: ignore[misc]  # aiokafka ships no types
     """By broker."""
     asked: dict[Any, int]
     """By partition, from where it was asked for last."""
+    rest_seconds = 0.0
+    """For each partition that a fetch brought records of."""
     _patience_ms = 0
     _settled: Any = None
     """The assignment in which nobody seeks any more."""
@@ -124,7 +125,7 @@ class PatientFetcher(Fetcher):  # type: ignore[misc]  # aiokafka ships no types
         due = []
         for node, request in fetches:
             rest = self.rests.setdefault(node, Rest())
-            left = rest.left(self._client.brought.get(node, 0))
+            left = rest.left(self._client.brought.get(node, 0), self.rest_seconds)
             if left <= 0:
                 rest.begin()
                 if assignment is self._settled and self._asks_for_all(assignment, node, request):
@@ -166,8 +167,10 @@ class PatientFetcher(Fetcher):  # type: ignore[misc]  # aiokafka ships no types
 class PatientConsumer(BoundedConsumer):
     """The bounded consumer, which asks seldom where there is nothing."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, rest: timedelta, **options: Any) -> None:
+        """`rest`: for each partition that a fetch brought records of."""
         super().__init__(**options)
+        self._rest = rest
         self._client.__class__ = FetchesApart
         self._client.brought = {}
 
@@ -176,6 +179,7 @@ class PatientConsumer(BoundedConsumer):
         await super().start()
         self._fetcher.__class__ = PatientFetcher
         self._fetcher.rests, self._fetcher.asked = {}, {}
+        self._fetcher.rest_seconds = self._rest.total_seconds()
 
     def settle(self, patience: timedelta) -> None:
         """The positions of this assignment are sought: fetches may wait so long from here on."""
