@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from driftline.join import Entry
     from driftline.join.arrivals import Arrivals
     from driftline.join.groups import Spans
+    from driftline.join.kept import JoinDelta
 
 HORIZON: Final = 64 * SECOND
 WIDTH: Final = 2 * SECOND
@@ -555,6 +557,120 @@ def test_after_a_restart_all_is_looked_up_until_what_was_there_is_over() -> None
     ours.take([come(100)])
     assert ours.join.unknown(["new"]) == []
     assert ours.join.unknown(["since"]) == ["since"]
+
+
+def test_what_is_away_is_forgotten_where_it_takes_too_much() -> None:
+    """Entries evicted by number come in thousands to a horizon: then all is looked up for a while.
+
+    Nothing is missed: what lives and is in the store alone is always asked for.
+    """
+    ours = Joined(max_waiting=640)
+    lost = 0
+    for number in range(600):
+        ours.take(predicted(f"p{number}-{n}", 1) for n in range(100))
+        ours.trim()
+        latest = [f"p{number}-{n}" for n in range(100)]
+        assert ours.join.unknown(latest) == latest
+        lost += ours.join.unknown(["new"]) == ["new"]
+    assert 0 < lost < 300
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_the_store_alone_has_is_always_asked_for(seed: int) -> None:
+    """Whatever comes, and whenever what: deltas in flight, restarts, other declarations."""
+    Search(seed).run(steps=80)
+
+
+class Search:
+    """A join that is disturbed at random."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.ids = [f"p{n}" for n in range(self.rng.choice([4, 30, 200]))]
+        horizon = self.rng.choice([64, 10, 1]) * SECOND
+        most = self.rng.choice([PLENTY, 3, 40, 100])
+        self.ours, self.plain = Joined(horizon, most), Joined(horizon, most)
+        self.flight: JoinDelta | None = None
+        self.at = 0.0
+
+    def run(self, *, steps: int) -> None:
+        """Disturb it so many times, and look after each."""
+        disturb = [self.send, self.pass_time, self.fly, self.land, self.trim, self.redeclare]
+        for _ in range(steps):
+            self.at += self.rng.choice([0, 0.5, 1, 5])
+            for step in self.rng.choices([*disturb, self.reload], [8, 3, 4, 4, 5, 0.4, 0.3]):
+                step()
+            self.check()
+        assert self.ours.result == self.plain.result
+
+    def both(self, events: list[Event]) -> None:
+        """Give a message to the disturbed one and to the one that is left alone."""
+        self.ours.message(events)
+        self.plain.message(events)
+
+    def send(self) -> None:
+        """Rows of about now, of before, and of long after."""
+        make, apart = self.rng.choice([predicted, labelled]), [0, 0, -1, -5, -40, 3, 70, 1_000]
+        self.both(
+            [
+                make(
+                    self.rng.choice(self.ids),
+                    max(0, self.at + self.rng.choice(apart)),
+                    self.rng.choice([0.0, 1.0]),
+                )
+                for _ in range(self.rng.choice([1, 3, 8, 40]))
+            ]
+        )
+
+    def pass_time(self) -> None:
+        """The watermark comes to now, or a little behind it."""
+        self.both([come(self.at - self.rng.choice([0, 2, 20]))])
+
+    def fly(self) -> None:
+        """A checkpoint is taken, and is on its way."""
+        self.land()
+        self.flight = self.ours.join.delta()
+
+    def land(self) -> None:
+        """What was on its way is stored."""
+        if self.flight is not None:
+            self.ours.store.update(self.flight.entries)
+            self.ours.state = self.flight.state
+            self.ours.join.settle()
+            self.flight = None
+
+    def trim(self) -> None:
+        """Memory is short."""
+        self.ours.join.trim(self.rng.choice([0, 0, 1, 5, 20]))
+
+    def redeclare(self) -> None:
+        """Another horizon, another limit."""
+        horizon = self.rng.choice([64, 10, 1, 200]) * SECOND
+        most = self.rng.choice([PLENTY, 3, 40, 100])
+        for one in (self.ours, self.plain):
+            one.horizon, one.max_waiting = horizon, most
+            one.join.redeclare(horizon=horizon, max_waiting=most)
+
+    def reload(self) -> None:
+        """Another process goes on from what is stored."""
+        self.fly()
+        self.land()
+        self.ours.join = self.ours._new()
+        self.ours.join.restore(self.ours.state)
+
+    def check(self) -> None:
+        """Each entry of a living group that is in the store alone is looked up, alone or not."""
+        join = self.ours.join
+        living, kept = join._held.groups.numbers, join._held.kept
+        here = kept._recent.keys() | kept._changed.keys() | kept._in_flight.keys()
+        alone = {
+            id_
+            for id_, entry in self.ours.store.items()
+            if id_ not in here and int.from_bytes(entry[:4], "little") in living
+        }
+        assert alone <= set(join.unknown(self.ids))
+        few = self.rng.sample(self.ids, min(len(self.ids), 5))
+        assert alone.intersection(few) <= set(join.unknown(few))
 
 
 def test_an_entry_begins_with_its_groups_number() -> None:

@@ -3,10 +3,10 @@
 Most rows are of ids that nobody has heard of. Where labels come days late nearly all entries are in
 the store alone, and without these books each new prediction would be looked for there.
 
-A Bloom filter (Bloom, Communications of the ACM 13, 1970), blocked to one word an id (Putze,
-Sanders and Singler, WEA 2007): who was let go of is always found, of others one in a hundred. As
-entries expire by group, there is a filter for each stretch of what was let go of; it goes when the
-last group of its entries does.
+Bloom filters (Bloom, Communications of the ACM 13, 1970), blocked to one word an id (Putze, Sanders
+and Singler, WEA 2007): who was let go of is always found, of others some two in a thousand for each
+filter. As entries expire by group, there are filters for each span of their groups' times; they go
+when the last of these groups does.
 """
 
 from __future__ import annotations
@@ -15,18 +15,31 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from driftline.join.entries import group_mark
+from driftline.model import SECOND
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from numpy.typing import NDArray
 
+    from driftline.join.entries import Entry
+    from driftline.join.groups import Groups
+    from driftline.model import Micros
+
 LEAST: Final = 256
-"""Ids that the first filter has room for."""
+"""Ids that a filter has room for at least."""
+GROWTH: Final = 2
+"""A span that needs another filter gets one for so many times what it has: so it has few."""
+SPANS_PER_HORIZON: Final = 2
+AHEAD: Final = 4
+"""Spans ahead of now from which on all share one: few rows are of such times, but of any."""
 IDS_PER_WORD: Final = 2
 """Of 64 bits: four bytes an id."""
 FEW: Final = 12
 """Up to so many ids are asked for one by one: columns begin to cost less behind it."""
+_LATER: Final = 1 << 62
 _ALL: Final = (1 << 64) - 1
 _ONE: Final = np.uint64(1)
 _PLACE: Final = np.uint64(63)
@@ -37,7 +50,7 @@ _WORD: Final = 18
 
 
 class Filter:
-    """The ids of one stretch, and the groups that their entries belong to."""
+    """Ids of one span."""
 
     def __init__(self, room: int) -> None:
         """For so many ids, a power of two."""
@@ -45,22 +58,19 @@ class Filter:
         self._mask = len(self._words) - 1
         self.room = room
         """How many more ids it takes."""
-        self.groups: set[int] = set()
 
     @property
     def size(self) -> int:
         """What it takes, in bytes."""
         return self._words.nbytes
 
-    def add(self, hashes: NDArray[np.uint64], groups: Collection[int]) -> None:
-        """Take in ids whose entries are of these groups."""
+    def add(self, hashes: NDArray[np.uint64]) -> None:
+        """Take in ids."""
         self.room -= len(hashes)
-        self.groups.update(groups)
         np.bitwise_or.at(self._words, self._places(hashes), _bits(hashes))
 
-    def among(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    def among(self, hashes: NDArray[np.uint64], bits: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """For each id whether it may have been taken in."""
-        bits = _bits(hashes)
         held: NDArray[np.bool_] = self._words[self._places(hashes)] & bits == bits
         return held
 
@@ -72,10 +82,35 @@ class Filter:
         return (hashes >> np.uint64(_WORD)) & np.uint64(self._mask)
 
 
+class Span:
+    """The ids whose entries belong to groups of one span of time."""
+
+    def __init__(self) -> None:
+        self.filters: list[Filter] = []
+        self.groups: set[int] = set()
+        self._count = 0
+
+    def add(self, ids: Sequence[str], expected: int) -> None:
+        """Take in ids; so many are to be expected where these are the first ones."""
+        hashes = _hashes(ids)
+        if self.filters:
+            # What is fetched and let go of once more is here: bits stay as long as its group.
+            hashes = hashes[~_among(self.filters, hashes)]
+        if not self.filters or self.filters[-1].room < len(hashes):
+            wanted = GROWTH * self._count if self.filters else expected
+            room = max(LEAST, len(hashes), wanted)
+            self.filters.append(Filter(1 << (room - 1).bit_length()))
+        self._count += len(hashes)
+        self.filters[-1].add(hashes)
+
+
 class Away:
     """The ids of one join that were let go of while this process had it."""
 
-    def __init__(self) -> None:
+    def __init__(self, horizon: Micros) -> None:
+        """For groups that live so long."""
+        self._width = max(horizon // SPANS_PER_HORIZON, SECOND)
+        self._spans: dict[int, Span] = {}
         self._filters: list[Filter] = []
 
     @property
@@ -83,17 +118,31 @@ class Away:
         """What they take, in bytes."""
         return sum(one.size for one in self._filters)
 
-    def add(self, ids: Sequence[str], groups: Collection[int], *, held: int) -> None:
-        """Entries of these groups are in the store alone from here on; of so many that are held."""
-        if not self._filters or self._filters[-1].room < len(ids):
-            # As many as live, so that there are few of them, and little that is over in each.
-            room = max(LEAST, len(ids), held)
-            self._filters.append(Filter(1 << (room - 1).bit_length()))
-        self._filters[-1].add(_hashes(ids), groups)
+    def add(self, entries: Mapping[str, Entry], groups: Groups, now: Micros) -> None:
+        """These entries are in the store alone from here on; `groups` are all that live."""
+        ids_of: dict[bytes, list[str]] = {}
+        for id_, entry in entries.items():
+            ids_of.setdefault(group_mark(entry), []).append(id_)
+        coming: dict[int, list[str]] = {}
+        for mark, ids in ids_of.items():
+            number = int.from_bytes(mark, "little")
+            if number in groups:
+                place = self._place(groups[number].ends, now)
+                self._spans.setdefault(place, Span()).groups.add(number)
+                coming.setdefault(place, []).extend(ids)
+        for place, ids in coming.items():
+            # Its part of what lives, were all of it let go of as these were.
+            share = groups.held * len(ids) // (SPANS_PER_HORIZON * len(entries))
+            self._spans[place].add(ids, share)
+        self._collect()
 
     def forget(self, living: AbstractSet[int]) -> None:
         """Other groups are no more."""
-        self._filters = [one for one in self._filters if not one.groups.isdisjoint(living)]
+        over = [place for place, one in self._spans.items() if one.groups.isdisjoint(living)]
+        for place in over:
+            del self._spans[place]
+        if over:
+            self._collect()
 
     def among(self, ids: Sequence[str]) -> list[str]:
         """The ids that may have been let go of: all that were, and few others."""
@@ -101,8 +150,7 @@ class Away:
             return []
         if len(ids) <= FEW:
             return [id_ for id_ in ids if self._may_hold(id_)]
-        hashes = _hashes(ids)
-        found = np.logical_or.reduce([one.among(hashes) for one in self._filters])
+        found = _among(self._filters, _hashes(ids))
         return [ids[row] for row in np.flatnonzero(found).tolist()]
 
     def _may_hold(self, id_: str) -> bool:
@@ -110,6 +158,21 @@ class Away:
         bits = 1 << (hashed & 63) | 1 << ((hashed >> 6) & 63) | 1 << ((hashed >> 12) & 63)
         word = hashed >> _WORD
         return any(one.may_hold(word, bits) for one in self._filters)
+
+    def _place(self, ends: Micros, now: Micros) -> int:
+        return ends // self._width if ends < now + AHEAD * self._width else _LATER
+
+    def _collect(self) -> None:
+        self._filters = [one for span in self._spans.values() for one in span.filters]
+
+
+def _among(filters: Sequence[Filter], hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """For each id whether any of these filters may have taken it in."""
+    bits = _bits(hashes)
+    found = filters[0].among(hashes, bits)
+    for one in filters[1:]:
+        found |= one.among(hashes, bits)
+    return found
 
 
 def _hashes(ids: Sequence[str]) -> NDArray[np.uint64]:

@@ -15,16 +15,13 @@ import struct
 from enum import IntEnum
 from math import copysign
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, NewType, TypeAlias
+from typing import Any, Final, NewType, TypeAlias
 
 import msgspec
 import numpy as np
 
 from driftline.errors import StateError
 from driftline.model import Micros  # noqa: TC001 - msgspec reads it
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 Value: TypeAlias = float | str
 """A prediction or a label: a number (binary: 1.0 is the positive class), or a class as canonical
@@ -90,11 +87,6 @@ _CODES: Final = {"<u4": "I", "u1": "B", "<i4": "i", "<i8": "q", "<f8": "d"}
 shape_of: Final = itemgetter(4)
 group_mark: Final = itemgetter(slice(4))
 """The group's number, as the store compares it."""
-
-
-def groups_of(entries: Iterable[Entry]) -> list[int]:
-    """The numbers of the groups of these entries, each once."""
-    return [int.from_bytes(mark, "little") for mark in set(map(group_mark, entries))]
 
 
 class Layout:

@@ -17,7 +17,6 @@ from msgspec.structs import replace
 
 from driftline.join.arrivals import Arrivals
 from driftline.join.away import Away
-from driftline.join.entries import groups_of
 from driftline.join.held import Held
 from driftline.join.outcomes import NO_OUTCOMES, Outcome, Outcomes, Revision, put_together
 from driftline.join.singly import Singly
@@ -35,6 +34,9 @@ if TYPE_CHECKING:
 
 FEW: Final = 4
 """Up to so many rows are taken one by one: columns begin to cost less behind it."""
+MOST_AWAY_BYTES: Final = 64
+"""For each entry that lives, what the books of those that are away may take."""
+LEAST_AWAY_BYTES: Final = 1 << 16
 
 
 class Join:
@@ -48,7 +50,7 @@ class Join:
         self._held = Held(horizon=horizon, max_waiting=max_waiting)
         self._singly = Singly(self._held)
         self._together = Together(self._held)
-        self._away = Away()
+        self._away = Away(horizon)
         self._resident_from = 0
         """All entries of groups from this number on are in memory."""
         self._followed_from = 0
@@ -145,8 +147,12 @@ class Join:
 
     def redeclare(self, *, horizon: Micros, max_waiting: int) -> None:
         """From here on wait so long, and hold so many; what is held already is judged by it too."""
+        before = self._held.groups.horizon
         self._held.groups.redeclare(horizon=horizon, max_waiting=max_waiting)
         self._held.max_waiting = max_waiting
+        if horizon != before:
+            # The books of who is away are kept by parts of it.
+            self._lose_track()
         self._held.evict()
 
     # -- which rows are taken together --
@@ -224,11 +230,14 @@ class Join:
 
         Not to be called between `unknown` and the rows that it was asked for.
         """
-        gone, groups = self._held.kept.trim(keep), self._held.groups
+        groups = self._held.groups
+        self._away.forget(groups.numbers)
+        gone = self._held.kept.trim(keep)
         if gone:
             self._resident_from = groups.next_number
-            self._away.forget(groups.numbers)
-            self._away.add(list(gone), groups_of(gone.values()), held=groups.held)
+            self._away.add(gone, groups, self._held.now)
+            if self._away.size > max(MOST_AWAY_BYTES * groups.held, LEAST_AWAY_BYTES):
+                self._lose_track()
 
     def restore(self, blob: bytes) -> None:
         """Take over a stored state; its entries are fetched when they are needed.
@@ -240,5 +249,11 @@ class Join:
         self._held.now = state.now
         self._held.totals = state.totals
         self._held.groups.restore(state.groups)
+        self._resident_from = self._held.groups.next_number
         # Which ids are away nobody knows who has not seen them go.
-        self._resident_from = self._followed_from = self._held.groups.next_number
+        self._lose_track()
+
+    def _lose_track(self) -> None:
+        """Look up every id that is not in memory, until all groups that live now are over."""
+        self._away = Away(self._held.groups.horizon)
+        self._followed_from = self._held.groups.next_number

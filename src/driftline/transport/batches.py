@@ -202,8 +202,8 @@ class BatchSettings:
     idle_fetch_wait: timedelta = timedelta(seconds=1)
     """The same for a fetch that asks for all of them: it delays none."""
     rest: timedelta = timedelta(milliseconds=12)
-    """How long a broker is left in peace for each partition that a fetch brought records of: three
-    times what such a batch costs."""
+    """How long a broker is left in peace for each partition that a fetch brought records of. By
+    default three times what such a batch costs."""
     max_poll_records: int = 8000
     max_batch_records: int = 2000
     max_partition_fetch_bytes: int = 1 << 20

@@ -106,7 +106,7 @@ class PatientFetcher(Fetcher):  # type: ignore[misc]  # aiokafka ships no types
     """By broker."""
     asked: dict[Any, int]
     """By partition, from where it was asked for last."""
-    rest_seconds = 0.0
+    rest_seconds: float
     """For each partition that a fetch brought records of."""
     _patience_ms = 0
     _settled: Any = None
