@@ -535,6 +535,15 @@ def test_an_entry_that_is_not_stored_stays_in_memory() -> None:
     assert ours.join.totals.joined == 1
 
 
+def test_an_entry_is_stored_where_its_group_can_find_it_again() -> None:
+    """Evicted, met, and back in the group that it had left: the store must come to it once more."""
+    ours = Joined(max_waiting=1).take([labelled("b", 60)])
+    ours.save()
+    ours.take([predicted("b", 2), labelled("a", 3), labelled("b", 60)])
+    ours.take([predicted("b", 3), labelled("a", 30)])
+    ours.save()
+
+
 def test_a_new_id_is_not_looked_up_though_others_are_in_the_store_alone() -> None:
     """Where labels come days late, predictions need no answer of the store."""
     ours = Joined().take(predicted(f"p{n}", n / 100) for n in range(2_000))

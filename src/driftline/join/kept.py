@@ -120,15 +120,23 @@ class Kept:
         ids = self._appended.pop(group, ())
         if not self._left.keys().isdisjoint(ids):
             since = {former: set(new) for former, new in self._appended.items()}
+            # Who has gone on from it is none of its entries any more.
+            ours = [id_ for id_ in ids if self._is_of(id_, group)]
             outlived = [
                 id_
-                for id_ in ids
-                # Who has left this very group is none of its entries any more.
-                if self._left.get(id_, group) != group and id_ not in since.get(self._left[id_], ())
+                for id_ in ours
+                if self._left.get(id_, group) != group
+                # The store may hold it in the group that it has left: it came there before.
+                and (id_ in self._outlived or id_ not in since.get(self._left[id_], ()))
             ]
+            self._outlived.difference_update(ours)
             if outlived:
                 self._outlived.update(outlived)
                 self._appended[group] = outlived
+
+    def _is_of(self, id_: str, group: int) -> bool:
+        entry = self._changed.get(id_)
+        return entry is not None and group_mark(entry) == group.to_bytes(4, "little")
 
     def forget(self, living: AbstractSet[int]) -> None:
         """Let go of entries of other groups: sweep the front, leave the rest."""
