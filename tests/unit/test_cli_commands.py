@@ -250,6 +250,25 @@ def test_replay_writes_alert_events(driftline: Command, tmp_path: Path) -> None:
     assert joined == "6,000 of 6,000 labels joined their prediction"
 
 
+@pytest.mark.parametrize("split", [False, True])
+def test_a_replay_says_which_detectors_still_warm_up(
+    driftline: Command, tmp_path: Path, *, split: bool
+) -> None:
+    """A short file sets nothing off, and nobody should take that for a good model."""
+    predictions, labels = write_recordings(tmp_path, 300)
+    where = write_deployment(tmp_path)
+    if split:
+        stream = where / "streams" / "churn.yaml"
+        stream.write_text("split_by: country\n" + stream.read_text())
+        header, *rows = labels.read_text().splitlines()
+        labels.write_text("\n".join([f"{header},country", *(f"{row},DE" for row in rows)]))
+    files = ("--predictions", predictions, "--labels", labels)
+    ran = driftline("replay", "churn", *files, "-d", where)
+    assert ran.code == 0
+    more = "700 more values" + " of one country" * split
+    assert f"still warming up, and silent until then: feature.amount ({more})" in ran.err
+
+
 @pytest.mark.parametrize(("file", "what"), [(0, "prediction"), (1, "label")])
 def test_classes_that_are_spelled_unlike_the_positive_one_are_noticed(
     driftline: Command, tmp_path: Path, file: int, what: str

@@ -75,6 +75,7 @@ def replay(
     player = Replay(found, names, deployment=declared.settings.name, on_refused=refusals.count_all)
     _play(player, timeline, "alarm" if alarms else "alert")
     refusals.tell(timeline)
+    _tell_warming(player, found.spec)
     if player.taken[Role.LABELS]:
         _tell_joined(player, found.spec)
     _tell_classes(player, found.spec)
@@ -132,6 +133,18 @@ def _tell_classes(player: Replay, spec: StreamSpec) -> None:
                 " negative one"
             )
             typer.echo(printable(line), err=True)
+
+
+def _tell_warming(player: Replay, spec: StreamSpec) -> None:
+    """A short file sets nothing off: detectors learn first what is usual."""
+    if not player.warming:
+        return
+    where = "" if spec.split_by is None else f" of one {spec.split_by}"
+    signals = ", ".join(
+        f"{signal} ({many(wanted, 'more value')}{where})"
+        for signal, wanted in player.warming.items()
+    )
+    typer.echo(printable(f"still warming up, and silent until then: {signals}"), err=True)
 
 
 def _tell_nothing_taken(path: Path, role: Role, records: int, refused: int) -> None:

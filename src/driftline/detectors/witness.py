@@ -94,6 +94,12 @@ class Witness:
             self._engine = build_engine(profile.spec)
 
     @property
+    def wanted(self) -> int:
+        """How many more values the warm-up takes, before which nothing is said."""
+        warming = self._scaled and self._scale is None
+        return self.profile.spec.warm_up - self.seen if warming else 0
+
+    @property
     def warned(self) -> bool:
         """Whether the detector's last verdict was a warning."""
         return self._engine.warned

@@ -88,6 +88,11 @@ class Instance:
                 yield watched.watch.signal, reason
 
     @property
+    def wanted(self) -> Mapping[str, int]:
+        """How many more values each signal takes until any of its detectors may say something."""
+        return {watched.watch.signal: watched.wanted for watched in self._parts.watchers}
+
+    @property
     def waiting(self) -> int:
         """Predictions that wait for their label."""
         return self._parts.join.waiting

@@ -108,6 +108,13 @@ class WatchedSignal:
         return max((witness.seen for witness in self._witnesses.values()), default=0)
 
     @property
+    def wanted(self) -> int:
+        """How many more values it takes until any of its detectors may say something."""
+        if self._table is not None:
+            return self._table.wanted
+        return min(self._witness(PLAIN, profile).wanted for profile in self.watch.profiles)
+
+    @property
     def unusable(self) -> int:
         """Values that were not finite, or beyond what a detector can work with."""
         return max((witness.unusable for witness in self._witnesses.values()), default=0)

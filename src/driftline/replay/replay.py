@@ -67,6 +67,18 @@ class Replay:
         """How many labels joined their prediction so far."""
         return sum(instance.outcomes["joined"] for instance in self.monitor.instances)
 
+    @property
+    def warming(self) -> dict[str, int]:
+        """The signals whose detectors warm up in every instance, with the values still wanted.
+
+        Of the instance that has come furthest.
+        """
+        found: dict[str, int] = {}
+        for instance in self.monitor.instances:
+            for signal, wanted in instance.wanted.items():
+                found[signal] = min(wanted, found.get(signal, wanted))
+        return {signal: wanted for signal, wanted in found.items() if wanted}
+
     def run(self, timeline: Timeline) -> Iterator[Effects]:
         """Go through the files, yielding what each batch brings about.
 

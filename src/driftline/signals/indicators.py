@@ -53,6 +53,11 @@ class IndicatorTable:
         self._column_of: dict[str, int] = {}
 
     @property
+    def wanted(self) -> int:
+        """How many more values the warm-up takes."""
+        return 0 if self._names else self._warm_up - len(self._waiting)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The indicators' names; empty until the warm-up is complete."""
         return tuple(self._names)
