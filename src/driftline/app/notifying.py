@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from driftline.agents.clock import system_clock
 from driftline.agents.notify import Notifier
-from driftline.model import SECOND
+from driftline.model import micros
 from driftline.notify.assigning import Assigner
 from driftline.notify.deliveries import Deliveries
 from driftline.notify.directory import ReceiverDirectory
@@ -69,7 +69,7 @@ class Notifying:
                 metrics=metrics,
                 clock=system_clock,
                 rng=random.Random(),  # noqa: S311 - it spreads attempts, and guards nothing
-                give_up_after=round(alerting.give_up_after.total_seconds() * SECOND),
+                give_up_after=micros(alerting.give_up_after),
                 base_url=alerting.base_url,
             ),
             lease=deployment.settings.worker.session_timeout,

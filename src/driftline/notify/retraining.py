@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from driftline.alerts.alert import Status
 from driftline.alerts.event import CONTENT_TYPE
 from driftline.crashpoints import NotifyPoint, pass_point
-from driftline.model import SECOND, to_datetime, to_micros
+from driftline.model import micros, to_datetime, to_micros
 from driftline.notify.places import Places
 from driftline.notify.retrain_event import RetrainRequest, envelope_of, request_of
 from driftline.transport.producer import OutgoingMessage
@@ -95,7 +95,7 @@ class RetrainRequests:
     ) -> RetrainEnvelope | None:
         now = self._clock()
         if kept is not None:
-            pause = round(self._cooldown.total_seconds() * SECOND)
+            pause = micros(self._cooldown)
             too_soon = now - to_micros(kept.request.requested_at) < pause
             if too_soon or kept.request.closed_at is None:
                 log.info("retrain_not_asked_again", instance=alert.instance, too_soon=too_soon)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from driftline.model import SECOND, Micros
+from driftline.model import SECOND, Micros, micros
 
 if TYPE_CHECKING:
     from random import Random
@@ -49,4 +49,4 @@ def pause_for(retry_after: timedelta | None) -> Micros:
     """How long a receiver is left alone that asked for it: from a second to an hour."""
     wanted = LEAVE_ALONE if retry_after is None else retry_after
     within = max(LEAVE_ALONE_LEAST, min(wanted, LEAVE_ALONE_LONGEST))
-    return round(within.total_seconds() * SECOND)
+    return micros(within)

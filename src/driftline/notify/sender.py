@@ -16,7 +16,7 @@ import structlog
 
 from driftline.config.alerting import SUBSCRIPTION
 from driftline.errors import UnavailableError
-from driftline.model import SECOND, Micros
+from driftline.model import SECOND, Micros, micros
 from driftline.notify.deliveries import LeaseLostError
 from driftline.notify.sweeping import sweep
 from driftline.notify.work import ReceiverWork
@@ -121,7 +121,7 @@ class Sender:
     async def _sweep(self, names: Iterable[str]) -> None:
         """Let go of what is nobody's: at once where it was a subscription."""
         now = self._around.clock()
-        all_ = now - self._swept_at >= SWEEP_EVERY.total_seconds() * SECOND
+        all_ = now - self._swept_at >= micros(SWEEP_EVERY)
         if all_:
             self._swept_at = now
         for name in names:

@@ -13,11 +13,9 @@ import msgspec
 from driftline.alerts.alert import Status
 from driftline.alerts.schema import DriftData
 from driftline.errors import StateError
-from driftline.model import SECOND, Micros
+from driftline.model import SECOND, Micros, micros
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from driftline.alerts.schema import AlertData
     from driftline.config.alerting import RouteSpec
 
@@ -123,8 +121,8 @@ def terms_of(route: RouteSpec, *, hold_back_caused: bool) -> Terms:
     """A route's terms; `hold_back_caused` is what holds where the route does not say."""
     own = route.hold_back_caused
     return Terms(
-        group_wait=_micros(route.group_wait),
-        repeat_interval=None if route.repeat_interval is None else _micros(route.repeat_interval),
+        group_wait=micros(route.group_wait),
+        repeat_interval=None if route.repeat_interval is None else micros(route.repeat_interval),
         hours=None if route.hours is None else route.hours.model_dump_json(),
         send_resolved=route.send_resolved,
         hold_back_caused=hold_back_caused if own is None else own,
@@ -175,7 +173,3 @@ def _decoded(decoder: msgspec.msgpack.Decoder[T], blob: bytes) -> T:
     except msgspec.MsgspecError as error:
         msg = f"redis holds what is no state of a notification: {error}"
         raise StateError(msg) from error
-
-
-def _micros(duration: timedelta) -> Micros:
-    return round(duration.total_seconds() * SECOND)

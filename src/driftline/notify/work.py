@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from driftline.crashpoints import NotifyPoint, pass_point
-from driftline.model import SECOND, Micros
+from driftline.model import SECOND, Micros, micros
 from driftline.notify import outcomes
 from driftline.notify.aftermath import Aftermath
 from driftline.notify.deliveries import LeaseLostError, Outcome
@@ -60,7 +60,7 @@ class ReceiverWork:
     ) -> None:
         """`token` is the lease's; `revoked` says why nothing is to be sent any more."""
         alive = receiver.keep_alive
-        keep_alive = None if alive is None else round(alive.total_seconds() * SECOND)
+        keep_alive = None if alive is None else micros(alive)
         self._name = name
         self._receiver = receiver
         self._around = around
