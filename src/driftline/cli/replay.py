@@ -137,12 +137,12 @@ def _tell_classes(player: Replay, spec: StreamSpec) -> None:
 
 def _tell_warming(player: Replay, spec: StreamSpec) -> None:
     """A short file sets nothing off: detectors learn first what is usual."""
-    if not player.warming:
+    warming = player.warming
+    if not warming:
         return
     where = "" if spec.split_by is None else f" of one {spec.split_by}"
     signals = ", ".join(
-        f"{signal} ({many(wanted, 'more value')}{where})"
-        for signal, wanted in player.warming.items()
+        f"{signal} ({many(wanted, 'more value')}{where})" for signal, wanted in warming.items()
     )
     typer.echo(printable(f"still warming up, and silent until then: {signals}"), err=True)
 

@@ -112,7 +112,12 @@ class WatchedSignal:
         """How many more values it takes until any of its detectors may say something."""
         if self._table is not None:
             return self._table.wanted
-        return min(self._witness(PLAIN, profile).wanted for profile in self.watch.profiles)
+        witnesses = (
+            # Of a signal without a value there is none yet, and none is begun by asking.
+            self._witnesses.get((PLAIN, profile.name)) or Witness(profile, self.watch.kind)
+            for profile in self.watch.profiles
+        )
+        return min(witness.wanted for witness in witnesses)
 
     @property
     def unusable(self) -> int:
