@@ -129,7 +129,10 @@ class Joined:
 
         But the store could find it: each entry is of a group that knows it.
         """
-        delta = self.join.delta()
+        self.land(self.join.delta())
+
+    def land(self, delta: JoinDelta) -> None:
+        """A delta is stored, as of `save`."""
         self.store.update(delta.entries)
         for group, ids in delta.groups.items():
             self.groups.setdefault(group, set()).update(ids)
@@ -643,9 +646,7 @@ class Search:
     def land(self) -> None:
         """What was on its way is stored."""
         if self.flight is not None:
-            self.ours.store.update(self.flight.entries)
-            self.ours.state = self.flight.state
-            self.ours.join.settle()
+            self.ours.land(self.flight)
             self.flight = None
 
     def trim(self) -> None:
@@ -662,10 +663,8 @@ class Search:
 
     def reload(self) -> None:
         """Another process goes on from what is stored."""
-        self.fly()
         self.land()
-        self.ours.join = self.ours._new()
-        self.ours.join.restore(self.ours.state)
+        self.ours.reload()
 
     def check(self) -> None:
         """Each entry of a living group that is in the store alone is looked up, alone or not."""

@@ -23,8 +23,8 @@ texts = st.text(max_size=8)
 class Scene:
     """Groups, and the books of who of their entries was let go of."""
 
-    def __init__(self, max_waiting: int = 1_000_000) -> None:
-        self.groups = Groups(horizon=HORIZON, max_waiting=max_waiting)
+    def __init__(self) -> None:
+        self.groups = Groups(horizon=HORIZON, max_waiting=1_000_000)
         self.away = Away(HORIZON)
         self.now = 0
         self.entries: dict[str, Entry] = {}

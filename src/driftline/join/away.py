@@ -11,11 +11,11 @@ when the last of these groups does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
-from driftline.join.entries import group_mark
+from driftline.join.entries import group_mark, group_of
 from driftline.model import SECOND
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from driftline.join.entries import Entry
     from driftline.join.groups import Groups
     from driftline.model import Micros
+
+    Unsigned: TypeAlias = NDArray[np.uint64]
 
 LEAST: Final = 256
 """Ids that a filter has room for at least."""
@@ -64,22 +66,19 @@ class Filter:
         """What it takes, in bytes."""
         return self._words.nbytes
 
-    def add(self, hashes: NDArray[np.uint64]) -> None:
-        """Take in ids."""
-        self.room -= len(hashes)
-        np.bitwise_or.at(self._words, self._places(hashes), _bits(hashes))
+    def add(self, words: Unsigned, bits: Unsigned) -> None:
+        """Take in ids, by what their hashes say of their words and their bits."""
+        self.room -= len(words)
+        np.bitwise_or.at(self._words, words & np.uint64(self._mask), bits)
 
-    def among(self, hashes: NDArray[np.uint64], bits: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    def among(self, words: Unsigned, bits: Unsigned) -> NDArray[np.bool_]:
         """For each id whether it may have been taken in."""
-        held: NDArray[np.bool_] = self._words[self._places(hashes)] & bits == bits
+        held: NDArray[np.bool_] = self._words[words & np.uint64(self._mask)] & bits == bits
         return held
 
     def may_hold(self, word: int, bits: int) -> bool:
-        """The same of one id, by what its hash says of its word and its bits."""
+        """The same of one id."""
         return self._words.item(word & self._mask) & bits == bits
-
-    def _places(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        return (hashes >> np.uint64(_WORD)) & np.uint64(self._mask)
 
 
 class Span:
@@ -92,16 +91,17 @@ class Span:
 
     def add(self, ids: Sequence[str], expected: int) -> None:
         """Take in ids; so many are to be expected where these are the first ones."""
-        hashes = _hashes(ids)
+        words, bits = _hashed(ids)
         if self.filters:
             # What is fetched and let go of once more is here: bits stay as long as its group.
-            hashes = hashes[~_among(self.filters, hashes)]
-        if not self.filters or self.filters[-1].room < len(hashes):
+            new = ~_among(self.filters, words, bits)
+            words, bits = words[new], bits[new]
+        if not self.filters or self.filters[-1].room < len(words):
             wanted = GROWTH * self._count if self.filters else expected
-            room = max(LEAST, len(hashes), wanted)
+            room = max(LEAST, len(words), wanted)
             self.filters.append(Filter(1 << (room - 1).bit_length()))
-        self._count += len(hashes)
-        self.filters[-1].add(hashes)
+        self._count += len(words)
+        self.filters[-1].add(words, bits)
 
 
 class Away:
@@ -125,7 +125,7 @@ class Away:
             ids_of.setdefault(group_mark(entry), []).append(id_)
         coming: dict[int, list[str]] = {}
         for mark, ids in ids_of.items():
-            number = int.from_bytes(mark, "little")
+            number = group_of(mark)
             if number in groups:
                 place = self._place(groups[number].ends, now)
                 self._spans.setdefault(place, Span()).groups.add(number)
@@ -150,7 +150,7 @@ class Away:
             return []
         if len(ids) <= FEW:
             return [id_ for id_ in ids if self._may_hold(id_)]
-        found = _among(self._filters, _hashes(ids))
+        found = _among(self._filters, *_hashed(ids))
         return [ids[row] for row in np.flatnonzero(found).tolist()]
 
     def _may_hold(self, id_: str) -> bool:
@@ -166,23 +166,22 @@ class Away:
         self._filters = [one for span in self._spans.values() for one in span.filters]
 
 
-def _among(filters: Sequence[Filter], hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def _among(filters: Sequence[Filter], words: Unsigned, bits: Unsigned) -> NDArray[np.bool_]:
     """For each id whether any of these filters may have taken it in."""
-    bits = _bits(hashes)
-    found = filters[0].among(hashes, bits)
+    found = filters[0].among(words, bits)
     for one in filters[1:]:
-        found |= one.among(hashes, bits)
+        found |= one.among(words, bits)
     return found
 
 
-def _hashes(ids: Sequence[str]) -> NDArray[np.uint64]:
-    """Python's own, which differ between processes: nobody can make ids that are all alike."""
-    return np.fromiter(map(hash, ids), np.int64, len(ids)).view(np.uint64)
+def _hashed(ids: Sequence[str]) -> tuple[Unsigned, Unsigned]:
+    """What the hashes of ids say of their words, and the three bits of each in its word.
 
-
-def _bits(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The three bits of each id in its word."""
+    The hashes are Python's own, which differ between processes: nobody can make ids that are all
+    alike.
+    """
+    hashes = np.fromiter(map(hash, ids), np.int64, len(ids)).view(np.uint64)
     bits = np.zeros(len(hashes), np.uint64)
     for shift in _SHIFTS:
         bits |= _ONE << ((hashes >> shift) & _PLACE)
-    return bits
+    return hashes >> np.uint64(_WORD), bits

@@ -89,6 +89,16 @@ group_mark: Final = itemgetter(slice(4))
 """The group's number, as the store compares it."""
 
 
+def mark_of(group: int) -> bytes:
+    """The mark of a group's entries."""
+    return group.to_bytes(4, "little")
+
+
+def group_of(mark: bytes) -> int:
+    """The inverse of `mark_of`."""
+    return int.from_bytes(mark, "little")
+
+
 class Layout:
     """Which parts the entries of a shape have, and where. The shape stands where the kind does."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, cast
 
-from driftline.join.entries import group_mark
+from driftline.join.entries import group_mark, group_of, mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -121,7 +121,8 @@ class Kept:
         if not self._left.keys().isdisjoint(ids):
             since = {former: set(new) for former, new in self._appended.items()}
             # Who has gone on from it is none of its entries any more.
-            ours = [id_ for id_ in ids if self._is_of(id_, group)]
+            mark = mark_of(group)
+            ours = [id_ for id_ in ids if group_mark(self._changed.get(id_, b"")) == mark]
             outlived = [
                 id_
                 for id_ in ours
@@ -133,10 +134,6 @@ class Kept:
             if outlived:
                 self._outlived.update(outlived)
                 self._appended[group] = outlived
-
-    def _is_of(self, id_: str, group: int) -> bool:
-        entry = self._changed.get(id_)
-        return entry is not None and group_mark(entry) == group.to_bytes(4, "little")
 
     def forget(self, living: AbstractSet[int]) -> None:
         """Let go of entries of other groups: sweep the front, leave the rest."""
@@ -159,7 +156,7 @@ class Kept:
         """What changed since the last delta; it is in flight until `settle`."""
         changed = self._changed
         if self._removed:
-            over = {number.to_bytes(4, "little") for number in self._removed}
+            over = set(map(mark_of, self._removed))
             changed = {
                 id_: entry
                 for id_, entry in changed.items()
@@ -194,7 +191,7 @@ def _front(entries: Mapping[str, Entry], living: AbstractSet[int]) -> Iterator[s
     for id_, entry in entries.items():
         mark = group_mark(entry)
         if mark != over:
-            if int.from_bytes(mark, "little") in living:
+            if group_of(mark) in living:
                 return
             over = mark
         yield id_
