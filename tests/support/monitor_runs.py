@@ -87,7 +87,7 @@ class Run:
         return found
 
 
-async def run_stored(  # noqa: C901 - one loop in which every disturbance has its line
+async def run_stored(
     deployment: Deployment,
     messages: Sequence[Message],
     *,
@@ -127,8 +127,7 @@ async def run_stored(  # noqa: C901 - one loop in which every disturbance has it
                 at = monitor.offset
                 continue
             if at in trims:
-                for instance in monitor.instances:
-                    instance.trim(0)
+                monitor.trim(0, least=0)
         wanted = monitor.unknown_ids([messages[at]])
         found = await store.fetch_entries(wanted)
         effects = monitor.apply(at, messages[at], found)

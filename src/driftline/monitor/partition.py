@@ -246,9 +246,7 @@ class PartitionMonitor:
                 elif successor.stream != former.stream:
                     effects.add(instance.redeclare(successor.stream, command.at))
             if successor is not None:
-                successor.restore(former.state())
-                successor.instances = former.instances
-                successor.touch_all()
+                successor.succeed(former)
         self.needs_reload = bool(self._streams.keys() - before.keys())
         self._departed += [
             instance
@@ -379,14 +377,16 @@ class PartitionMonitor:
         for instance in self.instances:
             instance.settle()
 
-    def trim(self, keep: int) -> None:
+    def trim(self, keep: int, *, least: int = LEAST_KEPT) -> None:
         """Keep about `keep` of the joins' entries in memory, shared among the instances.
+
+        But `least` of each.
 
         Not to be called between `unknown_ids` and the messages that it was asked for.
         """
-        instances = list(self.instances)
-        for instance in instances:
-            instance.trim(max(keep // len(instances), LEAST_KEPT))
+        share = keep // max(1, sum(len(one.instances) for one in self._streams.values()))
+        for one in self._streams.values():
+            one.trim(max(share, least))
 
     def restore(self, stored: StoredPartition) -> None:
         """Take over a stored partition, with the declaration that held there.
@@ -411,7 +411,7 @@ class PartitionMonitor:
             StateError: a part does not decode.
         """
         instance, wanted = Instance.stored(key, stored, deployment=self._deployment)
-        self._streams[key.stream].instances[key] = instance
+        self._streams[key.stream].adopt(instance)
         return wanted
 
     def adopt_windows(self, key: InstanceKey, blobs: Mapping[str, bytes]) -> None:

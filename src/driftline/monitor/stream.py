@@ -45,6 +45,8 @@ class StreamMonitor:
         self._deadlines = Deadlines()
         self._touched: dict[InstanceKey, None] = {}
         """Instances that may have something to do at an earlier time than is noted, in order."""
+        self._lean: set[InstanceKey] = set()
+        """Instances that may have entries in the store alone."""
 
     def state(self) -> StreamState:
         """All but the instances, as it is stored."""
@@ -80,7 +82,7 @@ class StreamMonitor:
 
     def unknown_ids(self, rows: Rows) -> Iterator[tuple[InstanceKey, list[str]]]:
         """The ids of these rows that have to be looked up in the store, by instance."""
-        lean = self._lean(rows)
+        lean = self._lean_among(rows) if self._lean else {}
         if not lean:
             return
         asked: dict[int, list[str]] = {code: [] for code in lean}
@@ -92,14 +94,38 @@ class StreamMonitor:
             if ids:
                 yield instance.key, ids
 
-    def _lean(self, rows: Rows) -> dict[int, Instance]:
+    def _lean_among(self, rows: Rows) -> dict[int, Instance]:
         """The instances of these rows that have entries in the store alone, by their codes."""
         found = {}
         for code, value in enumerate(rows.instances):
-            instance = self.instances.get(InstanceKey(rows.stream, value))
+            key = InstanceKey(rows.stream, value)
+            instance = self.instances.get(key) if key in self._lean else None
             if instance is not None and not instance.resident:
                 found[code] = instance
         return found
+
+    def trim(self, keep: int) -> None:
+        """Of each instance keep about `keep` of the join's entries in memory."""
+        for instance in self.instances.values():
+            instance.trim(keep)
+        self._find_lean()
+
+    def adopt(self, instance: Instance) -> None:
+        """Take over an instance that was stored."""
+        self.instances[instance.key] = instance
+        if not instance.resident:
+            self._lean.add(instance.key)
+
+    def succeed(self, former: StreamMonitor) -> None:
+        """Go on from the monitor of another declaration of the stream, with its instances."""
+        self.restore(former.state())
+        self.instances = former.instances
+        self._find_lean()
+        self._touched = dict.fromkeys(self.instances)
+
+    def _find_lean(self) -> None:
+        """Note who has entries in the store alone: where nobody has, no row is looked at for it."""
+        self._lean = {key for key, one in self.instances.items() if not one.resident}
 
     def on_progress(self, offset: int, progress: Progress, passage: Passage) -> Effects:
         """A reader has come so far: book it, let time go on, see what is wrong with the data."""
@@ -143,10 +169,6 @@ class StreamMonitor:
     def touch(self, key: InstanceKey) -> None:
         """Something changed in an instance; it is asked for its deadline when time goes on."""
         self._touched[key] = None
-
-    def touch_all(self) -> None:
-        """Something changed in all instances."""
-        self._touched = dict.fromkeys(self.instances)
 
     def _note_touched(self) -> None:
         touched, self._touched = self._touched, {}
