@@ -221,6 +221,8 @@ def check_dead_letters(driftline: Driftline, name: str) -> None:
     assert "\x1b" not in driftline.run("dead-letters", "list").out
     assert len(driftline.lines("dead-letters", "list", "--limit", "1")) == 1
     driftline.run("dead-letters", "retry", expect=2)
+    said = driftline.run("dead-letters", "retry", "--stream", "lones", "--dry-run").err
+    assert "no stream 'lones' is declared (did you mean 'loans'?)" in said
     code = letters[0]["code"]
     same = sum(one["code"] == code for one in letters)
     said = driftline.run("dead-letters", "retry", "--code", code, "--dry-run").out

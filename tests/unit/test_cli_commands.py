@@ -134,6 +134,14 @@ def test_what_init_writes_passes_check(driftline: Command, tmp_path: Path) -> No
     assert "example (binary)" in ran.out
 
 
+def test_init_says_what_comes_next(driftline: Command, tmp_path: Path) -> None:
+    """Beside the list of files, which is all that a pipe gets."""
+    ran = driftline("init", tmp_path / "new")
+    assert all((tmp_path / "new" / line).exists() for line in ran.out.splitlines())
+    assert f"next, in {tmp_path / 'new'}" in ran.err
+    assert "`driftline check`" in ran.err
+
+
 def test_init_overwrites_nothing(driftline: Command, tmp_path: Path) -> None:
     """A second time it says so and fails, and a user's edit is still there."""
     driftline("init", tmp_path)

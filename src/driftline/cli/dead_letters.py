@@ -99,8 +99,9 @@ def retry(
     if bool(wanted) == every:
         message = "name what to retry (--stream, --code, --offset), or say --all"
         raise typer.BadParameter(message)
-    reader = LetterReader(wanted)
-    plan = asyncio.run(_retry(load(deployment), reader, dry_run=dry_run))
+    reader, declared = LetterReader(wanted), load(deployment)
+    note_undeclared(declared, stream)
+    plan = asyncio.run(_retry(declared, reader, dry_run=dry_run))
     typer.echo(retry_line(plan, dry_run=dry_run))
     _say_left_out(plan, reader)
 

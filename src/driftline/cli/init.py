@@ -23,3 +23,8 @@ def init(
     """
     for file in write_template(directory):
         typer.echo(printable(str(file)))
+    typer.echo(
+        f"next, in {printable(str(directory))}: say in streams/example.yaml where things are in"
+        " your records, see with `driftline check` what comes of it, begin with `driftline worker`",
+        err=True,
+    )

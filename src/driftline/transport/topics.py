@@ -102,17 +102,23 @@ class Creation(StrEnum):
 class TopicAdmin:
     """Looks at topics, groups and offsets, and makes our own topics.
 
-    Every call raises `UnavailableError` where no broker answers.
+    Every call raises `UnavailableError` where no broker answers within the `timeout`; before that,
+    after `say_after`, it says what is waited for.
     """
 
     def __init__(
-        self, address: KafkaAddress, *, timeout: timedelta = timedelta(seconds=15)
+        self,
+        address: KafkaAddress,
+        *,
+        timeout: timedelta = timedelta(seconds=15),
+        say_after: timedelta = timedelta(seconds=2),
     ) -> None:
         # What goes wrong is raised: librdkafka need not print to standard error as well.
         self._client = AdminClient(address.librdkafka() | {"log_level": 2})
         self._address = address
         self._bootstrap = address.bootstrap
         self._timeout = timeout.total_seconds()
+        self._say_after = say_after.total_seconds()
 
     async def describe(self, names: Collection[str]) -> Mapping[str, TopicDescription]:
         """Those of the topics that exist. Asking does not create a topic."""
@@ -175,14 +181,21 @@ class TopicAdmin:
 
     async def _call(self, ask: Callable[[], T]) -> T:
         deadline = time.monotonic() + self._timeout
-        while True:
-            try:
-                return await asyncio.to_thread(ask)
-            except KafkaException as error:
-                cause = error.args[0]
-                if cause.code() not in MOVING or time.monotonic() > deadline:
-                    raise self._unavailable(cause) from error
-            await asyncio.sleep(AGAIN)
+        saying = asyncio.get_running_loop().call_later(self._say_after, self._say_waiting)
+        try:
+            while True:
+                try:
+                    return await asyncio.to_thread(ask)
+                except KafkaException as error:
+                    cause = error.args[0]
+                    if cause.code() not in MOVING or time.monotonic() > deadline:
+                        raise self._unavailable(cause) from error
+                await asyncio.sleep(AGAIN)
+        finally:
+            saying.cancel()
+
+    def _say_waiting(self) -> None:
+        log.warning("kafka_waited_for", kafka=self._bootstrap, at_most_seconds=self._timeout)
 
     def _unavailable(self, cause: KafkaError) -> UnavailableError:
         away = cause.code() in {KafkaError._TRANSPORT, KafkaError._TIMED_OUT}  # noqa: SLF001
