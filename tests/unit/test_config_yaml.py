@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from driftline.config.yaml import parse_yaml, write_key
+from driftline.config.yaml import parse_yaml, read_yaml, write_key
 from driftline.errors import DeploymentError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -97,3 +101,10 @@ def test_a_message_holds_nothing_of_the_text_around_a_mistake() -> None:
     with pytest.raises(DeploymentError) as caught:
         parse_yaml(b"password: *hunter2", "f")
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    """To open it is to wait for somebody who writes."""
+    os.mkfifo(tmp_path / "loans.yaml")
+    with pytest.raises(DeploymentError, match=r"streams/loans\.yaml: is a pipe, should be"):
+        read_yaml(tmp_path / "loans.yaml", "streams/loans.yaml")
