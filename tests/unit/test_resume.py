@@ -9,11 +9,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from driftline.agents.loading import load_partition
-from driftline.app.resuming import build_resume
+from driftline.app.log_commands import build_command
 from driftline.detectors import Witness
 from driftline.detectors.shield import DetectorError
 from driftline.eventlog.codec import decode, encode
-from driftline.eventlog.messages import Progress
+from driftline.eventlog.messages import CommandKind, Progress
 from driftline.model import InstanceKey
 from driftline.monitor.head import Head
 from driftline.store.memory import MemoryStore
@@ -43,7 +43,7 @@ KEY, OTHER_KEY = InstanceKey(STREAM.name, None), InstanceKey(OTHER.name, None)
 THIRD = len(LOG) // 3
 PASSED = next(at for at in range(2 * THIRD, len(LOG)) if isinstance(LOG[at - 1], Progress))
 """Behind a reader's word on the rows before it: there the books have to balance."""
-RESUME = build_resume(STREAM.name, by="ann", at=7)
+RESUME = build_command(CommandKind.RESUME, STREAM.name, by="ann", at=7)
 
 
 class Broken:
@@ -93,7 +93,7 @@ async def apply(work: PartitionWork, log: Sequence[Message], first: int) -> None
 @pytest.mark.parametrize(("name", "whole"), [("loans", True), ("loans/north", False)])
 def test_resume_is_a_message_of_the_log(name: str, *, whole: bool) -> None:
     """A stream's name means all of its instances."""
-    command = build_resume(name, by="ann", at=7)
+    command = build_command(CommandKind.RESUME, name, by="ann", at=7)
     assert decode(encode(command)) == command
     assert (command.stream, command.instance) == ((name, None) if whole else (None, name))
 

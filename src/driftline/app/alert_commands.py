@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
+from driftline.app.log_commands import WORKER_SECONDS
 from driftline.app.log_position import wait_until_applied
 from driftline.errors import DriftlineError
 from driftline.eventlog.codec import encode
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 LONGEST_NOTE: Final = 1_000
 """Characters."""
 LONGEST_NAME: Final = 200
-WORKER_SECONDS: Final = 30.0
-"""So long a living worker may take to come to the command."""
 
 
 def build_acknowledge(alert: AlertData, *, by: str, at: Micros, note: str = "") -> Command:

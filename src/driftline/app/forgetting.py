@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from driftline.app.log_commands import WORKER_SECONDS, append_to_all, partitions_of
+from driftline.app.log_position import wait_until_applied
 from driftline.app.reading_topics import read_ranges
 from driftline.errors import DriftlineError, StateError, UnavailableError
 from driftline.eventlog.codec import encode
-from driftline.eventlog.messages import Command, CommandKind
 from driftline.eventlog.routing import events_partition
 from driftline.model import InstanceKey
-from driftline.transport.batches import TopicPartition
-from driftline.transport.producer import OutgoingMessage, Producer
 from driftline.transport.topics import TopicAdmin
 
 if TYPE_CHECKING:
@@ -22,13 +19,10 @@ if TYPE_CHECKING:
 
     from driftline.app.connections import Connections
     from driftline.config.deployment import Deployment
-    from driftline.model import Micros
+    from driftline.eventlog.messages import Command
     from driftline.store.protocol import Store
     from driftline.transport.address import KafkaAddress
 
-WORKER_SECONDS: Final = 30.0
-"""So long a living worker may take to come to the command."""
-_LOOK_SECONDS: Final = 0.2
 _AT_ONCE: Final = 100
 
 
@@ -58,20 +52,6 @@ async def find_target(deployment: Deployment, store: Store, name: str) -> Target
         msg = f"nothing is stored or declared of {name!r} (streams: {', '.join(have) or 'none'})"
         raise DriftlineError(msg)
     return replace(target, instances=stored)
-
-
-def build_command(target: Target, *, by: str, at: Micros) -> Command:
-    """The message that has every monitor drop the target from its memory."""
-    whole = target.key.value is None
-    return Command(
-        id=uuid.uuid4().hex,
-        kind=CommandKind.FORGET,
-        by=by,
-        at=at,
-        # Never both: a command that names a stream means all of it.
-        stream=target.name if whole else None,
-        instance=None if whole else target.name,
-    )
 
 
 async def forget(
@@ -112,15 +92,10 @@ async def _append(
     address: KafkaAddress, topic: str, count: int, command: Command
 ) -> dict[int, int]:
     """Append to every partition; the offset that the command got in each."""
-    admin = TopicAdmin(address)
-    partitions = [TopicPartition(topic, number) for number in range(count)]
+    admin, partitions = TopicAdmin(address), partitions_of(topic, count)
     before = await admin.bounds(partitions)
-    blob = encode(command)
-    async with Producer(address) as producer:
-        await producer.send_all(
-            OutgoingMessage(topic, blob, partition=number) for number in range(count)
-        )
-    after = await admin.bounds(partitions)
+    await append_to_all(address, partitions, command)
+    after, blob = await admin.bounds(partitions), encode(command)
     ranges = {tp: (before[tp][1], after[tp][1]) for tp in partitions}
     places: dict[int, int] = {}
     async for record in read_ranges(address, ranges):
@@ -135,25 +110,12 @@ async def _append(
 async def _wait_for_workers(
     store: Store, places: Mapping[int, int], patience_seconds: float
 ) -> None:
-    loop = asyncio.get_running_loop()
-    until = loop.time() + patience_seconds
-    waiting = dict(places)
-    while waiting:
-        for partition, offset in list(waiting.items()):
-            stored = await store.load_partition(partition)
-            if stored is not None and stored.offset > offset:
-                del waiting[partition]
-        if waiting and not await store.list_workers():
-            return
-        if waiting and loop.time() > until:
-            msg = (
-                f"the command is in the log, but a worker that lives has not come to it within"
-                f" {patience_seconds:g} s: nothing was removed. See `driftline status`, then try"
-                " again"
-            )
-            raise UnavailableError(msg)
-        if waiting:
-            await asyncio.sleep(_LOOK_SECONDS)
+    ends = {partition: offset + 1 for partition, offset in places.items()}
+    try:
+        await wait_until_applied(store, ends, patience_seconds)
+    except UnavailableError as error:
+        msg = f"{error}; nothing was removed: try again"
+        raise UnavailableError(msg) from error
 
 
 async def _stored(store: Store, target: Target) -> tuple[InstanceKey, ...]:

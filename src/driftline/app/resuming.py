@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from driftline.app.log_commands import WORKER_SECONDS, append_to_all, partitions_of
 from driftline.app.log_position import wait_until_applied
 from driftline.errors import DriftlineError
-from driftline.eventlog.codec import encode
-from driftline.eventlog.messages import Command, CommandKind
 from driftline.model import InstanceKey
 from driftline.monitor.partition import names
 from driftline.monitor.partition_state import PartitionState
-from driftline.transport.batches import TopicPartition
-from driftline.transport.producer import OutgoingMessage, Producer
 from driftline.transport.topics import TopicAdmin
 
 if TYPE_CHECKING:
@@ -21,24 +17,8 @@ if TYPE_CHECKING:
 
     from driftline.app.connections import Connections
     from driftline.config.deployment import Deployment
-    from driftline.model import Micros
+    from driftline.eventlog.messages import Command
     from driftline.store.protocol import Store
-
-WORKER_SECONDS: Final = 30.0
-"""So long a living worker may take to come to the command."""
-
-
-def build_resume(name: str, *, by: str, at: Micros) -> Command:
-    """The message that has the owners of what this names take it in again."""
-    whole = InstanceKey.parse(name).value is None
-    return Command(
-        id=uuid.uuid4().hex,
-        kind=CommandKind.RESUME,
-        by=by,
-        at=at,
-        stream=name if whole else None,
-        instance=None if whole else name,
-    )
 
 
 async def resume(
@@ -65,12 +45,8 @@ async def resume(
     if not before:
         msg = f"nothing is suspended of {command.stream or command.instance!r}"
         raise DriftlineError(msg)
-    blob = encode(command)
-    async with Producer(connections.kafka) as producer:
-        await producer.send_all(
-            OutgoingMessage(topic, blob, partition=number) for number in range(count)
-        )
-    partitions = [TopicPartition(topic, number) for number in range(count)]
+    partitions = partitions_of(topic, count)
+    await append_to_all(connections.kafka, partitions, command)
     bounds = await TopicAdmin(connections.kafka).bounds(partitions)
     ends = {tp.partition: end for tp, (_, end) in bounds.items()}
     if not await wait_until_applied(store, ends, patience_seconds):

@@ -11,12 +11,14 @@ import typer
 
 from driftline.agents.clock import system_clock
 from driftline.app.connections import find_connections
-from driftline.app.forgetting import Target, build_command, find_target, forget
-from driftline.app.resuming import build_resume, resume
+from driftline.app.forgetting import Target, find_target, forget
+from driftline.app.log_commands import build_command
+from driftline.app.resuming import resume
 from driftline.app.stores import open_store
 from driftline.cli.common import DeploymentOption, load
 from driftline.cli.person import who
 from driftline.cli.wording import many
+from driftline.eventlog.messages import CommandKind
 from driftline.logs import printable
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def resume_(
 async def _resume(deployment: Deployment, name: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
     connections = find_connections(deployment, os.environ)
     async with open_store(deployment, connections) as store:
-        command = build_resume(name, by=who(), at=system_clock())
+        command = build_command(CommandKind.RESUME, name, by=who(), at=system_clock())
         return await resume(deployment, connections, store, command)
 
 
@@ -89,7 +91,7 @@ async def _forget(deployment: Deployment, name: str, *, yes: bool) -> int | None
         target = await find_target(deployment, store, name)
         if not yes and not _confirmed(target):
             return None
-        command = build_command(target, by=who(), at=system_clock())
+        command = build_command(CommandKind.FORGET, target.name, by=who(), at=system_clock())
         return await forget(deployment, connections, store, target, command)
 
 

@@ -249,20 +249,18 @@ class WatchedSignal:
             raise StateError(msg) from error
         self.alarms, self.last_alarms = alarms.count, dict(alarms.last)
 
-    def succeed(self, former: WatchedSignal) -> tuple[str, ...]:
-        """Take over from the watch that this one replaces; return the profiles that start anew."""
+    def succeed(self, former: WatchedSignal) -> None:
+        """Take over from the watch that this one replaces; a changed profile starts anew."""
         self.track = former.track
         self.track.rewatch(self.watch)
         self.alarms, self.last_alarms = former.alarms, former.last_alarms
         self._table = former._table
-        digests = {profile.name: profile.digest for profile in self.watch.profiles}
         before = {profile.name: profile.digest for profile in former.watch.profiles}
-        kept = {name for name, digest in digests.items() if before.get(name) == digest}
+        kept = {one.name for one in self.watch.profiles if before.get(one.name) == one.digest}
         self._witnesses = {
             key: witness for key, witness in former._witnesses.items() if key[1] in kept
         }
         self._changed = True
-        return tuple(name for name in digests if name not in kept)
 
     def field_names(self) -> set[str]:
         """The names of all parts of the state that this signal stores."""

@@ -1,0 +1,55 @@
+"""Commands about a stream or an instance, for the monitors of all events partitions."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Final
+
+from driftline.eventlog.codec import encode
+from driftline.eventlog.messages import Command, CommandKind
+from driftline.model import InstanceKey
+from driftline.transport.batches import TopicPartition
+from driftline.transport.producer import OutgoingMessage, Producer
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from driftline.model import Micros
+    from driftline.transport.address import KafkaAddress
+
+WORKER_SECONDS: Final = 30.0
+"""So long a living worker may take to come to a command."""
+
+
+def build_command(kind: CommandKind, name: str, *, by: str, at: Micros) -> Command:
+    """A command about what is named so: a stream, or one instance as `stream/value`."""
+    whole = InstanceKey.parse(name).value is None
+    return Command(
+        id=uuid.uuid4().hex,
+        kind=kind,
+        by=by,
+        at=at,
+        # Never both: a command that names a stream means all of it.
+        stream=name if whole else None,
+        instance=None if whole else name,
+    )
+
+
+def partitions_of(topic: str, count: int) -> list[TopicPartition]:
+    """All partitions of a topic that has so many."""
+    return [TopicPartition(topic, number) for number in range(count)]
+
+
+async def append_to_all(
+    address: KafkaAddress, partitions: Collection[TopicPartition], command: Command
+) -> None:
+    """Append a command to each of these partitions.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+    """
+    blob = encode(command)
+    async with Producer(address) as producer:
+        await producer.send_all(
+            OutgoingMessage(place.topic, blob, partition=place.partition) for place in partitions
+        )
