@@ -103,6 +103,12 @@ def test_a_message_holds_nothing_of_the_text_around_a_mistake() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_why_a_file_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """In the system's words."""
+    with pytest.raises(DeploymentError, match=r"loans\.yaml: cannot be read: File name too long"):
+        read_yaml(tmp_path / ("x" * 300), "loans.yaml")
+
+
 def test_a_pipe_is_refused(tmp_path: Path) -> None:
     """To open it is to wait for somebody who writes."""
     os.mkfifo(tmp_path / "loans.yaml")

@@ -60,6 +60,20 @@ async def test_a_foreign_detector_begins_anew_and_the_others_go_on(change: str) 
     assert monitor.suspended == {}
 
 
+async def test_it_is_said_too_where_another_declaration_holds_by_now() -> None:
+    """As of an instance that was suspended while it was declared."""
+    store, declared = await store_with("river"), build_stream(max_instances=2)
+    later = build_monitor(build_deployment(declared))
+    later.apply_all(enumerate(LOG))
+    step, at = later.checkpoint(), len(LOG)
+    await store.write_partition(replace(step.partition, from_offset=at, to_offset=at + 1))
+    with capture_logs() as logs:
+        monitor, _ = await load_partition(store, 0, build_deployment(declared))
+    (instance,) = monitor.instances
+    assert instance.stream == declared
+    assert [line["signal"] for line in logs if line["event"] == "detector_begun_anew"] == ["score"]
+
+
 async def test_a_detector_that_began_anew_is_stored_with_the_next_rows() -> None:
     """So that whoever takes over next goes on from there."""
     store = await store_with("river")

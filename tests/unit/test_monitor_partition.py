@@ -109,6 +109,24 @@ def test_a_run_goes_on_exactly_from_what_is_stored(
     assert disturbed.events == run.events
 
 
+def test_instances_share_what_is_kept_in_memory_and_each_has_its_least() -> None:
+    """About so much: a group that goes has room for a quarter more."""
+    world = World(count=3_000, instances=("a", "b", "c"), delay=10_000)
+    log = fill(Log([SPLIT]), world).messages
+    monitor = build_monitor(build_deployment(SPLIT))
+    monitor.apply_all(enumerate(log))
+    monitor.checkpoint()
+    monitor.settle()
+    before = [one._parts.join.in_memory for one in monitor.instances]
+    assert min(before) >= 900
+    monitor.trim(900, least=10)
+    kept = [one._parts.join.in_memory for one in monitor.instances]
+    assert all(300 <= count <= 375 for count in kept), (before, kept)
+    monitor.trim(0, least=100)
+    kept = [one._parts.join.in_memory for one in monitor.instances]
+    assert all(100 <= count <= 125 for count in kept), (before, kept)
+
+
 @settings(deadline=None, max_examples=10, print_blob=True)
 @given(st.data())
 def test_any_stops_anywhere_make_no_difference(data: st.DataObject) -> None:

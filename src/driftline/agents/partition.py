@@ -55,6 +55,8 @@ MAX_BYTES_PER_SECOND: Final = 20_000_000
 """Where checkpoints would write more than this, they come less often."""
 KEEP_ENTRIES: Final = 100_000
 """Entries of the joins that one events partition keeps in memory."""
+LEAST_KEPT: Final = 100
+"""Entries that each of its instances may keep, however many they are."""
 
 
 class PartitionWork:
@@ -294,7 +296,7 @@ class PartitionWork:
         To wait for it would be never to trim while a backlog is worked off.
         """
         if not self._trimmed:
-            self.monitor.trim(self._keep_entries)
+            self.monitor.trim(self._keep_entries, least=LEAST_KEPT)
             self._trimmed = True
 
     def _acknowledge(self) -> None:

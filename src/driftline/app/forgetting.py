@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from driftline.app.log_commands import WORKER_SECONDS, append_to_all, partitions_of
+from driftline.app.log_commands import WORKER_SECONDS, append_to_all
 from driftline.app.log_position import wait_until_applied
 from driftline.app.reading_topics import read_ranges
 from driftline.errors import DriftlineError, StateError, UnavailableError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from driftline.eventlog.messages import Command
     from driftline.store.protocol import Store
     from driftline.transport.address import KafkaAddress
+    from driftline.transport.batches import TopicPartition
 
 _AT_ONCE: Final = 100
 
@@ -79,20 +80,19 @@ async def forget(
     if topic not in described:
         await _remove(store, keys, {}, 1)
         return len(keys)
-    count = described[topic].partitions
-    places = await _append(connections.kafka, topic, count, command)
+    places = await _append(connections.kafka, described[topic].places, command)
     if await store.list_workers():
         await _wait_for_workers(store, places, patience_seconds)
     # Once more: an instance may have been stored while the command was on its way.
-    await _remove(store, {*keys, *await _stored(store, target)}, places, count)
+    await _remove(store, {*keys, *await _stored(store, target)}, places, len(places))
     return len(keys)
 
 
 async def _append(
-    address: KafkaAddress, topic: str, count: int, command: Command
+    address: KafkaAddress, partitions: Collection[TopicPartition], command: Command
 ) -> dict[int, int]:
     """Append to every partition; the offset that the command got in each."""
-    admin, partitions = TopicAdmin(address), partitions_of(topic, count)
+    admin = TopicAdmin(address)
     before = await admin.bounds(partitions)
     await append_to_all(address, partitions, command)
     after, blob = await admin.bounds(partitions), encode(command)
@@ -101,8 +101,8 @@ async def _append(
     async for record in read_ranges(address, ranges):
         if record.value == blob:
             places.setdefault(record.partition, record.offset)
-    if len(places) < count:
-        msg = f"the command was sent, but is not found in {topic}: nothing was removed"
+    if len(places) < len(partitions):
+        msg = "the command was sent, but is not found in the events log: nothing was removed"
         raise UnavailableError(msg)
     return places
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from driftline.eventlog.codec import encode
 from driftline.eventlog.messages import Command, CommandKind
 from driftline.model import InstanceKey
-from driftline.transport.batches import TopicPartition
 from driftline.transport.producer import OutgoingMessage, Producer
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from driftline.model import Micros
     from driftline.transport.address import KafkaAddress
+    from driftline.transport.batches import TopicPartition
 
 WORKER_SECONDS: Final = 30.0
 """So long a living worker may take to come to a command."""
@@ -33,11 +33,6 @@ def build_command(kind: CommandKind, name: str, *, by: str, at: Micros) -> Comma
         stream=name if whole else None,
         instance=None if whole else name,
     )
-
-
-def partitions_of(topic: str, count: int) -> list[TopicPartition]:
-    """All partitions of a topic that has so many."""
-    return [TopicPartition(topic, number) for number in range(count)]
 
 
 async def append_to_all(

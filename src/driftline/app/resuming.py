@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driftline.app.log_commands import WORKER_SECONDS, append_to_all, partitions_of
+from driftline.app.log_commands import WORKER_SECONDS, append_to_all
 from driftline.app.log_position import wait_until_applied
 from driftline.errors import DriftlineError
 from driftline.model import InstanceKey
@@ -45,7 +45,7 @@ async def resume(
     if not before:
         msg = f"nothing is suspended of {command.stream or command.instance!r}"
         raise DriftlineError(msg)
-    partitions = partitions_of(topic, count)
+    partitions = described[topic].places
     await append_to_all(connections.kafka, partitions, command)
     bounds = await TopicAdmin(connections.kafka).bounds(partitions)
     ends = {tp.partition: end for tp, (_, end) in bounds.items()}

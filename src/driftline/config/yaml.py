@@ -81,10 +81,10 @@ def read_yaml(path: Path, file: str) -> Document:
     Raises:
         DeploymentError: it cannot be read, or is not what this reader takes; with every problem.
     """
-    if path.is_fifo():
-        # Who opens it waits for somebody who writes, for ever.
-        raise DeploymentError([Problem(file, "", "is a pipe, should be a regular file")])
     try:
+        if path.is_fifo():
+            # Who opens it waits for somebody who writes, for ever.
+            raise DeploymentError([Problem(file, "", "is a pipe, should be a regular file")])
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:

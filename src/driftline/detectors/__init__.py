@@ -9,6 +9,6 @@ from driftline.detectors import river_imports as _river_imports  # noqa: F401 - 
 # isort: split
 from driftline.detectors.protocol import Detector, DetectorFactory
 from driftline.detectors.shield import DetectorError
-from driftline.detectors.witness import Detection, Witness
+from driftline.detectors.witness import Detection, Witness, warm_up_of
 
-__all__ = ["Detection", "Detector", "DetectorError", "DetectorFactory", "Witness"]
+__all__ = ["Detection", "Detector", "DetectorError", "DetectorFactory", "Witness", "warm_up_of"]

@@ -57,6 +57,11 @@ class WitnessState(State, frozen=True):
     engine: bytes
 
 
+def warm_up_of(profile: Profile, kind: SignalKind) -> int:
+    """The values of a signal that fix mean and deviation before any of them is fed; 0: none do."""
+    return profile.spec.warm_up if kind is SignalKind.UNBOUNDED and profile.spec.standardise else 0
+
+
 class Witness:
     """Feeds one series to one detector, standardised where that is due.
 
@@ -86,7 +91,7 @@ class Witness:
         """
         self._digest = profile.digest
         self._largest = CLIP if kind is SignalKind.UNIT else LIMIT
-        self._scaled = kind is SignalKind.UNBOUNDED and profile.spec.standardise
+        self._scaled = warm_up_of(profile, kind) > 0
         self._scale: Standardiser | None = None
         self._warming: NDArray[np.float64] = np.empty(0)
         self._shield = Shield(f"detector {profile.name} ({profile.spec.kind})")
@@ -97,7 +102,7 @@ class Witness:
     def wanted(self) -> int:
         """How many more values the warm-up takes, before which nothing is said."""
         warming = self._scaled and self._scale is None
-        return self.profile.spec.warm_up - self.seen if warming else 0
+        return warm_up_of(self.profile, self.kind) - self.seen if warming else 0
 
     @property
     def warned(self) -> bool:

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from driftline.monitor.partition_state import StreamState
     from driftline.monitor.state import StoredInstance, StoredPartition
 
-LEAST_KEPT: Final = 100
-"""Entries that an instance may always keep in memory."""
 _NOTHING_FOUND: Final[Mapping[str, Entry]] = MappingProxyType({})
 FEW_ROWS: Final = 8
 """So many rows of an instance are quicker taken one by one than by columns."""
@@ -377,12 +375,11 @@ class PartitionMonitor:
         for instance in self.instances:
             instance.settle()
 
-    def trim(self, keep: int, *, least: int = LEAST_KEPT) -> None:
+    def trim(self, keep: int, *, least: int) -> None:
         """Keep about `keep` of the joins' entries in memory, shared among the instances.
 
-        But `least` of each.
-
-        Not to be called between `unknown_ids` and the messages that it was asked for.
+        Of each `least` are kept, however many instances there are. Not to be called between
+        `unknown_ids` and the messages that it was asked for.
         """
         share = keep // max(1, sum(len(one.instances) for one in self._streams.values()))
         for one in self._streams.values():

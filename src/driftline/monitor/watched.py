@@ -10,7 +10,7 @@ import msgspec
 
 from driftline.alerts.lifecycle import AlertState, Step, move
 from driftline.alerts.track import SignalTrack
-from driftline.detectors import Witness
+from driftline.detectors import Witness, warm_up_of
 from driftline.detectors.state import ForeignStateError
 from driftline.errors import StateError
 from driftline.model import Alarm, SignalKind
@@ -112,12 +112,14 @@ class WatchedSignal:
         """How many more values it takes until any of its detectors may say something."""
         if self._table is not None:
             return self._table.wanted
-        witnesses = (
-            # Of a signal without a value there is none yet, and none is begun by asking.
-            self._witnesses.get((PLAIN, profile.name)) or Witness(profile, self.watch.kind)
+        kind = self.watch.kind
+        return min(
+            # Of a signal without a value there is none yet.
+            witness.wanted
+            if (witness := self._witnesses.get((PLAIN, profile.name)))
+            else warm_up_of(profile, kind)
             for profile in self.watch.profiles
         )
-        return min(witness.wanted for witness in witnesses)
 
     @property
     def unusable(self) -> int:
@@ -260,6 +262,7 @@ class WatchedSignal:
         self._witnesses = {
             key: witness for key, witness in former._witnesses.items() if key[1] in kept
         }
+        self.begun_anew = former.begun_anew
         self._changed = True
 
     def field_names(self) -> set[str]:

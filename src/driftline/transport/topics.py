@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -29,7 +30,7 @@ from driftline.errors import UnavailableError
 from driftline.transport.batches import TopicPartition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from driftline.transport.address import KafkaAddress
 
@@ -102,8 +103,8 @@ class Creation(StrEnum):
 class TopicAdmin:
     """Looks at topics, groups and offsets, and makes our own topics.
 
-    Every call raises `UnavailableError` where no broker answers within the `timeout`; before that,
-    after `say_after`, it says what is waited for.
+    Every call raises `UnavailableError` where no broker answers; each request is given `timeout`.
+    What takes longer than `say_after` is said to be waited for, in the log.
     """
 
     def __init__(
@@ -167,10 +168,11 @@ class TopicAdmin:
         )
         places = [AioPartition(*tp) for tp in partitions]
         try:
-            async with asyncio.timeout(self._timeout):
-                await consumer.start()
-                consumer.assign(places)
-                offsets = [await consumer.committed(place) for place in places]
+            with self._saying():
+                async with asyncio.timeout(self._timeout):
+                    await consumer.start()
+                    consumer.assign(places)
+                    offsets = [await consumer.committed(place) for place in places]
         except (AioKafkaError, TimeoutError) as error:
             msg = f"kafka at {self._bootstrap} does not tell what {group} committed: {error!r}"
             raise UnavailableError(msg) from error
@@ -181,8 +183,7 @@ class TopicAdmin:
 
     async def _call(self, ask: Callable[[], T]) -> T:
         deadline = time.monotonic() + self._timeout
-        saying = asyncio.get_running_loop().call_later(self._say_after, self._say_waiting)
-        try:
+        with self._saying():
             while True:
                 try:
                     return await asyncio.to_thread(ask)
@@ -191,11 +192,18 @@ class TopicAdmin:
                     if cause.code() not in MOVING or time.monotonic() > deadline:
                         raise self._unavailable(cause) from error
                 await asyncio.sleep(AGAIN)
+
+    @contextmanager
+    def _saying(self) -> Iterator[None]:
+        """Say what is waited for where the block takes long."""
+        saying = asyncio.get_running_loop().call_later(self._say_after, self._say)
+        try:
+            yield
         finally:
             saying.cancel()
 
-    def _say_waiting(self) -> None:
-        log.warning("kafka_waited_for", kafka=self._bootstrap, at_most_seconds=self._timeout)
+    def _say(self) -> None:
+        log.warning("kafka_waited_for", kafka=self._bootstrap, timeout_seconds=self._timeout)
 
     def _unavailable(self, cause: KafkaError) -> UnavailableError:
         away = cause.code() in {KafkaError._TRANSPORT, KafkaError._TIMED_OUT}  # noqa: SLF001
