@@ -34,23 +34,23 @@ def measure(servers: Servers, directory: Path) -> Sequence[Verdict]:
     """
     with ExitStack() as living:
         # All before any is started: each empties Redis.
-        counted = [_Counted(servers, directory, count) for count in (1, *INSTANCES)]
-        for one in counted:
+        contenders = [_Contender(servers, directory, count) for count in (1, *INSTANCES)]
+        for one in contenders:
             living.enter_context(one.attached)
-            one.begin()
+            one.make_instances()
         for number in range(ROUNDS):
-            for one in counted:
+            for one in contenders:
                 one.take_round(number)
-        for one in counted:
+        for one in contenders:
             one.take_backlog()
-    alone, *others = [min(one.rounds) for one in counted]
+    alone, *others = [min(one.rounds) for one in contenders]
     return [
         target.measured(each / alone)
         for target, each in zip(INSTANCES.values(), others, strict=True)
     ]
 
 
-class _Counted:
+class _Contender:
     """A worker whose stream has so many instances."""
 
     def __init__(self, servers: Servers, directory: Path, count: int) -> None:
@@ -62,15 +62,18 @@ class _Counted:
         self.rounds: list[float] = []
         """CPU us an event of each."""
 
-    def begin(self) -> None:
-        """Start the worker, and let it make its instances."""
-        before = self.attached.redis_bytes()
+    def make_instances(self) -> None:
+        """Start the worker, and give it some pairs of each."""
+        before, pairs = self.attached.redis_bytes(), max(LEAST_WARM_UP, WARM_UP * self._count)
         self.attached.start()
-        self._writer.pour(Feed(self._warm_up(), RATE, self._count, prefix="w"))
+        self._writer.pour(Feed(pairs, RATE, self._count, prefix="w"))
         self.attached.until_done()
         self.attached.settle()
-        stored = (self.attached.redis_bytes() - before) / self._count
-        say(f"{self._count:,} instances: Redis {stored:,.0f} bytes an instance")
+        stored = self.attached.redis_bytes() - before
+        say(
+            f"{self._count:,} instances: Redis {stored / self._count:,.0f} bytes an instance, the"
+            f" entries of its {pairs // self._count:,} pairs among them"
+        )
 
     def take_round(self, number: int) -> None:
         """Events at the rate."""
@@ -85,12 +88,13 @@ class _Counted:
         """Events that are all there at once."""
         feed = Feed(BACKLOG_PAIRS, RATE, self._count, prefix="b")
         self._writer.pour(feed, begin=self.attached.begin)
-        say(f"{self._count:,} instances: {self._used(feed):.1f} CPU us an event of a backlog")
+        each, peak = self._used(feed), self.attached.used().peak_bytes
+        say(
+            f"{self._count:,} instances: {each:.1f} CPU us an event of a backlog; worker"
+            f" {peak / 1e6:,.0f} MB at most"
+        )
 
     def _used(self, feed: Feed) -> float:
         used = self.attached.until_done()
         self.attached.settle()
         return used.cpu_seconds / feed.records * 1e6
-
-    def _warm_up(self) -> int:
-        return max(LEAST_WARM_UP, WARM_UP * self._count)

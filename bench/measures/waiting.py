@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 LEAST: Final = 10_000
 MILLION: Final = 1_000_000
-ROUNDS: Final = 3
+ROUNDS: Final = 5
 """So many times others are joined beside them; the least counts, as a busy host only adds."""
 PAIRS: Final = 100_000
 MODELS: Final = 8
@@ -41,8 +42,20 @@ class Found:
 
 
 def measure(servers: Servers, directory: Path) -> Sequence[Verdict]:
-    """CPU per event and memory; Redis' memory for each prediction."""
-    found = {count: _measure_one(servers, directory, count) for count in (LEAST, *WAITING)}
+    """CPU per event and memory; Redis' memory for each prediction.
+
+    All workers live at once and are given work in turn, as with `instances`.
+    """
+    with ExitStack() as living:
+        # All before any is started: each empties Redis.
+        every = {count: _Contender(servers, directory, count) for count in (LEAST, *WAITING)}
+        for one in every.values():
+            living.enter_context(one.attached)
+            one.fill()
+        for number in range(ROUNDS):
+            for one in every.values():
+                one.take_round(number)
+        found = {count: one.found() for count, one in every.items()}
     least, million = found[LEAST], found[MILLION]
     return [
         *(target.measured(found[count].each / least.each) for count, target in WAITING.items()),
@@ -51,32 +64,46 @@ def measure(servers: Servers, directory: Path) -> Sequence[Verdict]:
     ]
 
 
-def _measure_one(servers: Servers, directory: Path, count: int) -> Found:
-    topics, work = servers.make_topics(f"waiting-{count}"), Workload(PAIRS)
-    with Attached(
-        servers, directory, f"waiting-{count}", topics, changes=_changes(topics)
-    ) as attached:
-        attached.start()
-        began, before = time.monotonic(), attached.redis_bytes()
-        servers.send(topics.predictions, _waiting(count))
-        attached.until_done()
-        attached.settle()
-        filled = time.monotonic() - began
-        redis_bytes = (attached.redis_bytes() - before) / count
-        rounds = []
-        for number in range(ROUNDS):
-            servers.pour(topics, work, prefix=f"{number}-", begin=attached.begin)
-            used = attached.until_done()
-            rounds.append(used.cpu_seconds / work.records * 1e6)
-            attached.settle()
-        used = attached.used()
-    shown = ", ".join(f"{each:.1f}" for each in rounds)
-    say(
-        f"{count:,} waiting (made in {filled:.0f} s): {shown} CPU us an event, Redis"
-        f" {redis_bytes:.0f} bytes a prediction, worker {used.resident_bytes / 1e6:,.0f} MB,"
-        f" at most {used.peak_bytes / 1e6:,.0f}"
-    )
-    return Found(min(rounds), redis_bytes, used.resident_bytes)
+class _Contender:
+    """A worker beside whose work so many predictions wait."""
+
+    def __init__(self, servers: Servers, directory: Path, count: int) -> None:
+        name = f"waiting-{count}"
+        self._servers, self._count = servers, count
+        self._topics = topics = servers.make_topics(name)
+        self.attached = Attached(servers, directory, name, topics, changes=_changes(topics))
+        self._work = Workload(PAIRS)
+        self._redis_bytes = 0.0
+        self._rounds: list[float] = []
+
+    def fill(self) -> None:
+        """Start the worker, and let the predictions begin to wait."""
+        began, before = time.monotonic(), self.attached.redis_bytes()
+        self.attached.start()
+        self._servers.send(self._topics.predictions, _waiting(self._count))
+        self.attached.until_done()
+        self.attached.settle()
+        self._redis_bytes = (self.attached.redis_bytes() - before) / self._count
+        say(f"{self._count:,} waiting: made in {time.monotonic() - began:.0f} s")
+
+    def take_round(self, number: int) -> None:
+        """Others are joined beside them."""
+        begin = self.attached.begin
+        self._servers.pour(self._topics, self._work, prefix=f"{number}-", begin=begin)
+        used = self.attached.until_done()
+        self._rounds.append(used.cpu_seconds / self._work.records * 1e6)
+        self.attached.settle()
+
+    def found(self) -> Found:
+        """What it came to."""
+        used = self.attached.used()
+        shown = ", ".join(f"{each:.1f}" for each in self._rounds)
+        say(
+            f"{self._count:,} waiting: {shown} CPU us an event, Redis"
+            f" {self._redis_bytes:.0f} bytes a prediction, worker {used.resident_bytes / 1e6:,.0f}"
+            f" MB, at most {used.peak_bytes / 1e6:,.0f}"
+        )
+        return Found(min(self._rounds), self._redis_bytes, used.resident_bytes)
 
 
 def _changes(topics: Topics) -> dict[str, Any]:
