@@ -23,7 +23,7 @@ import numpy as np
 from driftline.eventlog.messages import Rows
 from driftline.model import SECOND, InstanceKey, Role, SourcePartition
 from driftline.monitor.silence import RoleSilence
-from driftline.monitor.usual import HOUR, HOURS, LEAST_WEEKS, MINUTE, Usual
+from driftline.monitor.usual import HOUR, HOURS_A_WEEK, LEAST_WEEKS, MINUTE, Usual
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ LATENESS: Final[Micros] = MINUTE
 
 def steady(rate: float) -> Floats:
     """So many rows in every hour of the week."""
-    return np.full(HOURS, float(rate))
+    return np.full(HOURS_A_WEEK, float(rate))
 
 
 def office(rate: float, *, begin: int = 8) -> Floats:
@@ -69,7 +69,7 @@ def office(rate: float, *, begin: int = 8) -> Floats:
 
 def daily(low: float, high: float) -> Floats:
     """A rhythm of the day between these rates: least at 3:00, most at 15:00."""
-    phase = 2 * np.pi * (np.arange(HOURS) % 24 - 3) / 24
+    phase = 2 * np.pi * (np.arange(HOURS_A_WEEK) % 24 - 3) / 24
     return low + (high - low) * (1 - np.cos(phase)) / 2
 
 
@@ -126,7 +126,7 @@ def bursts(rate: float, shape: float) -> Traffic:
     """Gamma distributed times from one row to the next: below shape 1 they come in bursts."""
 
     def traffic(rng: np.random.Generator, weeks: int) -> Times:
-        count = int(weeks * HOURS * rate)
+        count = int(weeks * HOURS_A_WEEK * rate)
         steps = rng.gamma(shape, HOUR / rate / shape, count)
         return START + np.cumsum(steps).astype(np.int64)
 
@@ -212,7 +212,7 @@ def rows_at(times: Times, first: int) -> Rows:
 
 def delay(times: Times, weeks: int) -> Micros | None:
     """From the last row before an outage to the alert; None if there was none before its end."""
-    begin = START + (weeks - 2) * HOURS * HOUR + OUTAGE_AT
+    begin = START + (weeks - 2) * HOURS_A_WEEK * HOUR + OUTAGE_AT
     end = begin + OUTAGE
     left = times[(times < begin) | (times >= end)]
     last = int(left[left < begin][-1])

@@ -18,7 +18,7 @@ from driftline.alerts.schema import SilenceData
 from driftline.app.alert_commands import build_accept
 from driftline.model import SECOND, InstanceKey, Role, iso, to_datetime
 from driftline.monitor.silence import RoleSilence
-from driftline.monitor.usual import HOUR, HOURS, MINUTE, Usual
+from driftline.monitor.usual import HOUR, HOURS_A_WEEK, MINUTE, Usual
 from driftline.recorded.timeline import build_timeline
 from driftline.replay import Replay
 from support.monitor_log import (
@@ -250,7 +250,7 @@ def traffic(rate: float, hours: range, *, weeks: int, seed: int) -> NDArray[np.i
     rng = np.random.default_rng(seed)
     parts = [
         START + hour * HOUR + np.sort(rng.integers(0, HOUR, rng.poisson(rate)))
-        for hour in range(weeks * HOURS)
+        for hour in range(weeks * HOURS_A_WEEK)
         if hour % 24 in hours
     ]
     return np.concatenate(parts).astype(np.int64)
@@ -270,7 +270,7 @@ def test_an_unusual_silence_is_found_and_a_usual_one_is_not(
     """Six weeks without an alert; then an outage of eight hours from 9:30 on is found soon."""
     times = traffic(rate, hours, weeks=7, seed=11)
     assert hear(times) == []
-    outage = START + (6 * HOURS + 9) * HOUR + 30 * MINUTE
+    outage = START + (6 * HOURS_A_WEEK + 9) * HOUR + 30 * MINUTE
     left = times[(times < outage) | (times >= outage + 8 * HOUR)]
     began, ended = hear(left)
     assert [began, ended] == hear(left, size=37)
@@ -282,7 +282,7 @@ def test_an_unusual_silence_is_found_and_a_usual_one_is_not(
 def test_nothing_is_unusual_in_the_first_three_weeks() -> None:
     """An hour of the week that was not seen three times says nothing."""
     times = traffic(200, range(24), weeks=3, seed=3)
-    outage = START + (2 * HOURS + 9) * HOUR
+    outage = START + (2 * HOURS_A_WEEK + 9) * HOUR
     assert hear(times[(times < outage) | (times >= outage + 8 * HOUR)]) == []
 
 
@@ -300,7 +300,7 @@ def test_bursts_set_the_measure_of_their_silences() -> None:
 def test_batches_that_are_left_out_at_times_are_usual() -> None:
     """One in ten, of those of every hour."""
     rng = np.random.default_rng(9)
-    begin = START + np.flatnonzero(rng.random(12 * HOURS) >= 0.1) * HOUR
+    begin = START + np.flatnonzero(rng.random(12 * HOURS_A_WEEK) >= 0.1) * HOUR
     times = begin[:, None] + np.sort(rng.integers(0, 10 * MINUTE, (len(begin), 50)))
     assert hear(times.ravel().astype(np.int64)) == []
 

@@ -46,10 +46,7 @@ async def load_partition(
     stored = await store.load_partition(partition)
     if stored is not None:
         monitor.restore(stored)
-    count = deployment.settings.topics.events_partitions
-    ours = [
-        key for key in await store.list_instances() if events_partition(key, count) == partition
-    ]
+    ours = await stored_instances(store, partition, deployment)
     outbox: dict[InstanceKey, Sequence[Outgoing]] = {}
     wanted: dict[InstanceKey, Sequence[str]] = {}
     for key, found in (await store.load_instances(ours)).items():
@@ -69,6 +66,16 @@ async def load_partition(
                 "detector_begun_anew", instance=instance.key.name, signal=signal, reason=reason
             )
     return monitor, outbox
+
+
+async def stored_instances(
+    store: Store, partition: int, deployment: Deployment
+) -> list[InstanceKey]:
+    """The instances of an events partition of which anything is stored."""
+    count = deployment.settings.topics.events_partitions
+    return [
+        key for key in await store.list_instances() if events_partition(key, count) == partition
+    ]
 
 
 async def stored_rows(store: Store, key: InstanceKey) -> int:

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from driftline.agents.landing import Landing
-from driftline.agents.loading import load_partition, stored_rows
+from driftline.agents.loading import load_partition, stored_instances, stored_rows
 from driftline.crashpoints import CrashPoint, pass_point
 from driftline.errors import StateError
 from driftline.eventlog.codec import decode
 from driftline.eventlog.messages import Command, CommandKind
-from driftline.eventlog.routing import events_partition
 from driftline.monitor.partition import Step, names
 
 if TYPE_CHECKING:
@@ -194,10 +193,9 @@ class PartitionWork:
         for key in [key for key in self.monitor.suspended if names(command, key)]:
             self.monitor.book_forgotten(key.stream, await stored_rows(self._store, key))
         self.monitor.apply(offset, command, {})
-        count = self._deployment.settings.topics.events_partitions
-        for key in await self._store.list_instances():
-            ours = events_partition(key, count) == self.monitor.partition
-            if ours and names(command, key) and not self.monitor.has(key):
+        ours = await stored_instances(self._store, self.monitor.partition, self._deployment)
+        for key in ours:
+            if names(command, key) and not self.monitor.has(key):
                 await self._store.forget(key)
         # Whoever takes over must not forget what begins from here on.
         await self._store_here()

@@ -236,6 +236,8 @@ class PartitionMonitor:
         self._streams = {stream.name: StreamMonitor(stream) for stream in declared}
         for name, former in before.items():
             successor = self._streams.get(name)
+            if successor is None:
+                self._departed += former.instances.values()
             for instance in former.instances.values():
                 if is_past(instance, offset):
                     continue
@@ -246,12 +248,6 @@ class PartitionMonitor:
             if successor is not None:
                 successor.succeed(former)
         self.needs_reload = bool(self._streams.keys() - before.keys())
-        self._departed += [
-            instance
-            for name, former in before.items()
-            if name not in self._streams
-            for instance in former.instances.values()
-        ]
         return effects
 
     def _on_alert_command(self, offset: int, command: Command) -> Effects:
@@ -328,9 +324,8 @@ class PartitionMonitor:
         stored = self._stored_offset or 0
         return [
             instance
-            for instance in (*self.instances, *self._departed)
-            if (instance.dirty or (instance.stored_offset or 0) > stored)
-            and (instance.stored_offset or 0) < self.offset
+            for instance in self._behind()
+            if instance.dirty or (instance.stored_offset or 0) > stored
         ]
 
     def checkpoint_partition(self) -> PartitionCheckpoint:
@@ -357,11 +352,13 @@ class PartitionMonitor:
 
         Stored alone they are ahead of the partition, as after a crash before it was stored.
         """
-        return [
-            instance
-            for instance in (*self.instances, *self._departed)
-            if instance.tells and (instance.stored_offset or 0) < self.offset
-        ]
+        return [instance for instance in self._behind() if instance.tells]
+
+    def _behind(self) -> Iterator[Instance]:
+        """Those whose stored state, if any, is of an earlier place of the log than this."""
+        for instance in (*self.instances, *self._departed):
+            if (instance.stored_offset or 0) < self.offset:
+                yield instance
 
     def discard_changes(self) -> None:
         """Nothing is stored: forget what changed, and keep everything in memory."""

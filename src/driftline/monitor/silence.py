@@ -110,7 +110,6 @@ class RoleSilence:
         self._state = SilenceState()
 
     def _hold_to(self, limit: Limit) -> None:
-        self._limit = limit
         self._usual = limit if isinstance(limit, Usual) else None
         self._least = LEAST if isinstance(limit, Usual) else limit
 
@@ -258,10 +257,10 @@ class RoleSilence:
         return changes
 
     def _due(self, since: Micros) -> Micros:
-        if not isinstance(self._limit, Usual):
-            return since + self._limit
-        self._limit.learn_until(since)
-        return self._limit.deadline(since)
+        if self._usual is None:
+            return since + self._least
+        self._usual.learn_until(since)
+        return self._usual.deadline(since)
 
     # -- alerts --
 
@@ -280,7 +279,7 @@ class RoleSilence:
         if self._usual is not None:
             if reason is Reason.ACCEPTED:
                 self._usual.accept(alert.since.at, at)
-            self._usual.resume(at)
+            self._usual.skip_hour_of(at)
         return self._change(alert, reason, at)
 
     def end(self, reason: Reason, at: Micros) -> SilenceChange | None:
@@ -342,7 +341,7 @@ class RoleSilence:
 
     def relimit(self, limit: Limit) -> None:
         """Another limit holds from here on; what was learned stays."""
-        if isinstance(limit, Usual) and isinstance(self._limit, Usual):
+        if isinstance(limit, Usual) and self._usual is not None:
             return
         self._hold_to(limit)
         self._state.due = None

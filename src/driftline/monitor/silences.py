@@ -102,7 +102,8 @@ class Silences:
             silence = before.pop(role, None)
             if silence is None:
                 silence = RoleSilence(self._instance, role, limit)
-            silence.relimit(limit)
+            else:
+                silence.relimit(limit)
             self._roles[role] = silence
         return list(_withdrawn(before.values(), at))
 

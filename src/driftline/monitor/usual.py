@@ -37,8 +37,7 @@ if TYPE_CHECKING:
 
 MINUTE: Final[Micros] = 60 * SECOND
 HOUR: Final[Micros] = 60 * MINUTE
-HOURS: Final = 168
-"""Of a week."""
+HOURS_A_WEEK: Final = 168
 ENOUGH: Final = -math.log(1e-9)
 """Rows to be expected of which none came."""
 LEAST: Final[Micros] = 10 * MINUTE
@@ -50,11 +49,11 @@ MEAN_WEEKS: Final = 8
 """Over about so many weeks the mean goes."""
 KEPT_A_WEEK: Final = 0.98
 """Of the longest silence."""
-KEPT_AN_HOUR: Final = KEPT_A_WEEK ** (1 / HOURS)
+KEPT_AN_HOUR: Final = KEPT_A_WEEK ** (1 / HOURS_A_WEEK)
 """Of the most missed rows."""
-FORGET_HOURS: Final = 8 * HOURS
+FORGET_MINUTES: Final = 8 * HOURS_A_WEEK * 60
 """A silence that is longer teaches nothing more."""
-MAX_HOURS: Final = 8 * HOURS
+MAX_HOURS: Final = 8 * HOURS_A_WEEK
 """Rows may lie ahead of the watermark in so many hours; those of more are not counted."""
 NEVER: Final[Micros] = 1 << 62
 
@@ -103,7 +102,7 @@ class Usual:
     def _week(self) -> list[HourOfWeek]:
         """The hours of the week; of most instances nothing is known for long, and it takes room."""
         if self._learned is None:
-            self._learned = [HourOfWeek() for _ in range(HOURS)]
+            self._learned = [HourOfWeek() for _ in range(HOURS_A_WEEK)]
         return self._learned
 
     @property
@@ -149,16 +148,16 @@ class Usual:
         if state.following is None:
             return
         while (state.following + 1) * HOUR <= now:
-            if state.quiet <= FORGET_HOURS * 60:
+            if state.quiet <= FORGET_MINUTES:
                 self._learn(state.following)
                 state.following += 1
             elif state.hours:
-                self.resume(min(state.hours) * HOUR)
+                self.skip_hour_of(min(state.hours) * HOUR)
             else:
                 return
 
-    def resume(self, at: Micros) -> None:
-        """Up to the end of the hour of `at` there was an alert: it teaches nothing."""
+    def skip_hour_of(self, at: Micros) -> None:
+        """Up to the end of the hour of `at` nothing teaches: what follows goes on from there."""
         state = self.counting
         state.following = max(state.following or 0, at // HOUR + 1)
         state.quiet, state.missed = 0, 0.0
@@ -168,8 +167,8 @@ class Usual:
         """This silence is to be usual from here on."""
         minutes = -((since - until) // MINUTE)
         first, last = since // HOUR, until // HOUR
-        for hour in range(first, min(last, first + HOURS - 1) + 1):
-            known = self._week[hour % HOURS]
+        for hour in range(first, min(last, first + HOURS_A_WEEK - 1) + 1):
+            known = self._week[hour % HOURS_A_WEEK]
             known.longest = max(known.longest, minutes)
         self._changed = True
 
@@ -182,8 +181,8 @@ class Usual:
             return NEVER
         enough = max(ENOUGH, TIMES * self.counting.most_missed)
         missed, longest, at = 0.0, 0, since
-        for hour in range(since // HOUR, since // HOUR + HOURS):
-            known, end = self._week[hour % HOURS], (hour + 1) * HOUR
+        for hour in range(since // HOUR, since // HOUR + HOURS_A_WEEK):
+            known, end = self._week[hour % HOURS_A_WEEK], (hour + 1) * HOUR
             if known.weeks >= LEAST_WEEKS:
                 longest = max(longest, known.longest)
                 coming = known.rate * (end - at) / HOUR
@@ -202,7 +201,7 @@ class Usual:
         self._changed = True
         state = self.counting
         counting = state.hours.pop(hour, None) or Counting()
-        known = self._week[hour % HOURS]
+        known = self._week[hour % HOURS_A_WEEK]
         known.longest = int(known.longest * KEPT_A_WEEK)
         state.most_missed *= KEPT_AN_HOUR
         self._learn_silence(hour, counting.minutes, known.rate / 60)
@@ -211,7 +210,7 @@ class Usual:
 
     def _learn_silence(self, hour: int, minutes: int, rate: float) -> None:
         """Take in which minutes of an hour have rows, of which so many a minute were expected."""
-        state, known = self.counting, self._week[hour % HOURS]
+        state, known = self.counting, self._week[hour % HOURS_A_WEEK]
         if not minutes:
             state.quiet += 60
             state.missed += 60 * rate
@@ -226,8 +225,8 @@ class Usual:
         # The minutes before and after have rows, but may be quiet for nearly half of each.
         most = max(missed + first * rate, within * rate) + rate
         state.most_missed = max(state.most_missed, most)
-        for back in range(1, min(-(-quiet // 60), HOURS) + 1):
-            touched = self._week[(hour - back) % HOURS]
+        for back in range(1, min(-(-quiet // 60), HOURS_A_WEEK) + 1):
+            touched = self._week[(hour - back) % HOURS_A_WEEK]
             touched.longest = max(touched.longest, ended)
 
     # -- what is stored --
@@ -253,8 +252,8 @@ class Usual:
         except (msgspec.DecodeError, ValueError) as error:
             msg = f"what was learned of quiet hours does not decode: {error}"
             raise StateError(msg) from error
-        if len(known) != HOURS or not all(math.isfinite(one.rate) for one in known):
-            msg = f"what was learned of quiet hours is not of {HOURS} hours"
+        if len(known) != HOURS_A_WEEK or not all(math.isfinite(one.rate) for one in known):
+            msg = f"what was learned of quiet hours is not of {HOURS_A_WEEK} hours"
             raise StateError(msg)
         self._learned = known
 
