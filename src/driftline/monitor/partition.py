@@ -169,7 +169,6 @@ class PartitionMonitor:
         since = monitor.pass_rows(message)
         table = RowTable(message)
         for key, rows in rows_by_instance(message):
-            instance = None
             if key not in self.suspended:
                 instance = monitor.instances.get(key) or self._admit(monitor, key)
                 if instance is None:
