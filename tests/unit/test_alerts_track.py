@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.alerts.lifecycle import Reason
+from driftline.alerts.ring import BLOCK
 from driftline.alerts.track import SignalTrack
 from driftline.config.watches import Watch
 from driftline.errors import StateError
@@ -43,10 +44,14 @@ SEEDS = range(6)
 @pytest.mark.parametrize("direction", [Direction.UP, Direction.BOTH])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_step_is_one_alert_that_stays(seed: int, direction: Direction) -> None:
-    """A level that changed for good fires once, with the truth as evidence, and does not end."""
+    """A level that changed for good fires, with the truth as evidence, and does not end.
+
+    It is told once more at most: where the level was first told of few values, and wrong.
+    """
     values = coin(steps((10_000, 0.1), (30_000, 0.2)), seed)
     told = run(track(direction), values, adwin_alarms(values))
-    assert outline(told) == ["firing up"]
+    assert outline(told) in (["firing up"], ["firing up", "firing up"])
+    assert told[-1].change.evidence.after.mean == pytest.approx(0.2, abs=0.04)
     evidence = told[0].change.evidence
     assert evidence.before.mean == pytest.approx(0.1, abs=0.01)
     assert evidence.after.mean == pytest.approx(0.2, abs=0.08)
@@ -84,7 +89,8 @@ def test_a_ramp_is_one_alert_that_grows(seed: int) -> None:
     assert 1 <= len(told) <= 5
     assert len({one.change.evidence.before for one in told}) == 1
     levels = [one.change.evidence.after.mean for one in told]
-    assert levels == sorted(levels)
+    # The first is of few values, and may be corrected.
+    assert levels[1:] == sorted(levels[1:])
     assert levels[-1] > 0.19
 
 
@@ -116,6 +122,39 @@ def test_a_blip_is_one_alert_that_ends(seed: int, direction: Direction) -> None:
     told = run(track(direction), values, adwin_alarms(values))
     assert len({one.change.alert_id for one in told}) == 1
     assert [line for line in outline(told) if line != "firing up"] == ["resolved up"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_was_told_of_the_first_values_is_corrected_without_another_alarm(seed: int) -> None:
+    """An alarm at the first value of another unit: what is told of it is mostly of the old one."""
+    rng = np.random.default_rng(seed)
+    values = np.r_[rng.normal(24, 7, 3_000), rng.normal(713, 200, 4_000)]
+    first, second = run(track(kind=SignalKind.UNBOUNDED), values, [3_000])
+    assert first.change.evidence.after.mean < 400
+    assert second.change.evidence.after.mean == pytest.approx(713, rel=0.1)
+    assert second.change.evidence.before == first.change.evidence.before
+    assert (second.change.revision, second.change.status) == (2, "firing")
+    assert second.row <= 3_000 + 128 + BLOCK
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_outliers_told_is_corrected(seed: int) -> None:
+    """Amounts of money: the last revision is near the truth, whatever the first few values were."""
+    rng = np.random.default_rng(seed)
+    values = np.r_[rng.lognormal(3.4, 1, 3_000), 1.7 * rng.lognormal(3.4, 1, 2_700)]
+    told = run(track(kind=SignalKind.UNBOUNDED), values, [3_050])
+    assert told[-1].change.evidence.after.mean == pytest.approx(1.7 * np.exp(3.9), rel=0.25)
+    assert len(told) <= 3
+
+
+def test_what_was_told_rightly_is_not_told_again() -> None:
+    """Of a hundred steps by two deviations, told after 200 values, none is."""
+    again = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        values = np.r_[rng.normal(0, 1, 2_000), rng.normal(2, 1, 40_000)]
+        again += len(run(track(kind=SignalKind.UNBOUNDED), values, [2_200])) - 1
+    assert again == 0
 
 
 def test_an_alarm_right_after_recovery_opens_nothing() -> None:
@@ -150,7 +189,7 @@ def test_what_stays_bad_is_not_taken_for_recovered() -> None:
     for seed in range(10):
         values = coin(steps((5_000, 0.1), (60_000, 0.2)), seed)
         told = run(track(), values, adwin_alarms(values[:8_000])[:1])
-        assert outline(told) == ["firing up"], seed
+        assert set(outline(told)) == {"firing up"}, seed
 
 
 def test_a_false_alarm_ends_by_itself() -> None:
@@ -177,12 +216,14 @@ def test_a_swing_past_the_reference_is_the_end_of_one_and_another(seed: int) -> 
     """From above the reference to below it: the first recovers, the other fires."""
     values = coin(steps((10_000, 0.3), (4_000, 0.5), (6_000, 0.1)), seed)
     told = run(track(Direction.BOTH), values, adwin_alarms(values))
-    assert [line for line in outline(told) if line != "firing up"] == [
+    assert [line for line, _ in itertools.groupby(outline(told))] == [
+        "firing up",
         "resolved up",
         "firing down",
     ]
-    assert told[-1].change.evidence.before.mean == pytest.approx(0.3, abs=0.02)
-    assert told[-1].change.revision == 1
+    other = next(one.change for one in told if one.change.direction is Direction.DOWN)
+    assert other.evidence.before.mean == pytest.approx(0.3, abs=0.02)
+    assert other.revision == 1
 
 
 def test_a_swing_past_the_reference_at_one_record_gives_both_changes() -> None:
@@ -401,8 +442,9 @@ def test_a_categorical_feature_is_one_alert_of_its_strongest_indicator(seed: int
     """Whatever indicator alarms, the evidence is of the one that moved most, and so is the end."""
     subject = track(Direction.BOTH, SignalKind.CATEGORICAL, "feature.salary")
     told = run_series(subject, shares(seed), [(6_090, "adwin"), (6_140, "adwin")])
-    assert [one.change.status for one in told] == ["firing", "resolved"]
-    first, last = told[0].change, told[1].change
+    statuses = [one.change.status for one in told]
+    assert [status for status, _ in itertools.groupby(statuses)] == ["firing", "resolved"]
+    first, last = told[0].change, told[-1].change
     assert first.indicator in ("b", "d")
     assert first.direction is Direction.BOTH
     assert last.indicator == first.indicator

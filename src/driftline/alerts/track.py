@@ -15,7 +15,9 @@ from driftline.alerts.ring import BLOCK, Ring
 from driftline.alerts.state import BEFORE_ALL, Ended, TrackState, decode_state, encode_state
 from driftline.alerts.telling import tell
 from driftline.alerts.weighing import (
+    is_due,
     lies_beyond,
+    look_again,
     present_level,
     refresh,
     settled_elsewhere,
@@ -260,7 +262,7 @@ class SignalTrack:
         origin, row, done = begin - self._ring.unfinished, begin, 0
         alive = self._alert
         while done < len(blocks):
-            taken = self._until_decision(blocks[done:])
+            taken = self._until_decision(blocks[done:], origin + done * BLOCK - row)
             self._ring.add(blocks[done : done + taken], rest[:, :0], rest_times[:0])
             done += taken
             row = self._pass_rows(clock, row, origin + done * BLOCK)
@@ -277,19 +279,26 @@ class SignalTrack:
             self._count_rows(end - begin)
         return end
 
-    def _until_decision(self, blocks: Blocks) -> int:
-        """How many of these blocks can be taken in at once before something may be decided."""
-        if self._alert is not None:
-            recovery = self._alert.recovery
-            means = blocks.means[self._series_row(self._alert.indicator)].tolist()
-            recovered = (i for i, mean in enumerate(means, 1) if recovery.update(BLOCK, mean))
-            return next(recovered, len(means))
+    def _until_decision(self, blocks: Blocks, ahead: int) -> int:
+        """How many of these blocks can be taken in at once before something may be decided.
+
+        The first of them begins `ahead` values from here, behind what is counted where negative.
+        """
+        if (alert := self._alert) is not None:
+            means = blocks.means[self._series_row(alert.indicator)].tolist()
+            for number, mean in enumerate(means, 1):
+                rows = alert.rows + ahead + number * BLOCK
+                if alert.recovery.update(BLOCK, mean) or is_due(rows):
+                    return number
+            return len(means)
         return 1 if self._ended is not None and self._ended.held is not None else len(blocks)
 
     def _decide(self, at: Micros, row: int) -> list[AlertChange]:
         """What follows from the block that was completed at this row."""
-        if self._alert is not None:
-            return self._recover(at, row=row) if self._alert.recovery.recovered else []
+        if (alert := self._alert) is not None:
+            if alert.recovery.recovered:
+                return self._recover(at, row=row)
+            return self._look_again(alert, at, row)
         ended = self._ended
         if ended is None or ended.held is None:
             return []
@@ -369,6 +378,13 @@ class SignalTrack:
         if finding is not None:
             news |= take_in(self._ring, alert, finding)
         return self.retell(alarm.trigger.at) if news else []
+
+    def _look_again(self, alert: Alert, at: Micros, row: int) -> list[AlertChange]:
+        """Tell again if what was told of few values was far off."""
+        due = alert.state is AlertState.FIRING and is_due(alert.rows)
+        if due and look_again(self._ring, self._series_row(alert.indicator), alert):
+            return [self._tell(alert, at, row=row)]
+        return []
 
     def _recover(
         self, at: Micros, *, row: int | None, finding: Finding | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.alerts.evidence import REAL, statistic
 from driftline.alerts.recovery import SETTLING, Recovery
+from driftline.alerts.ring import BLOCK
 from driftline.alerts.split import Finding, find_split
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 MOVED: Final = 0.25
 """A firing alert is told again when its level moved by this share of the shift last told of."""
+LOOKS_AT: Final = tuple(128 * 4**power for power in range(8))
+"""After so many values of an alert its level is looked at again, without an alarm."""
+SURE: Final = 3.0
+"""What was told is corrected if it is off by so many standard errors."""
 
 
 def present_level(ring: Ring, row: int, reference: Sample) -> Finding | None:
@@ -71,6 +76,30 @@ def take_in(ring: Ring, alert: Alert, finding: Finding) -> bool:
     ring.mark = finding.boundary
     far = abs(level.mean - reference) >= abs(alert.told - reference) / 2
     return far and abs(level.mean - alert.told) >= MOVED * abs(alert.told - reference)
+
+
+def is_due(rows: int) -> bool:
+    """Whether the block that ends after so many values of an alert is one to look again at."""
+    return any(rows - BLOCK < moment <= rows for moment in LOOKS_AT)
+
+
+def look_again(ring: Ring, row: int, alert: Alert) -> bool:
+    """Weigh the level once more, of which more is known by now; True if it is worth telling.
+
+    An alarm comes with the first values of a change, and what is told then is of few of them, and
+    of some before it. No other alarm need follow.
+    """
+    finding = present_level(ring, row, alert.evidence.before)
+    if finding is None or alert.sign * (finding.after.mean - finding.before.mean) <= 0:
+        # Whether it is back is for the test of the recovery to say.
+        return False
+    moved = take_in(ring, alert, finding)
+    if finding.real:
+        return moved
+    level = alert.evidence.now or alert.evidence.after
+    off = abs(level.mean - alert.told)
+    unsure = SURE * level.sd / math.sqrt(level.count)
+    return off > unsure and off >= MOVED * abs(alert.told - alert.evidence.before.mean)
 
 
 def leads_back(finding: Finding, reference: Sample) -> bool:
