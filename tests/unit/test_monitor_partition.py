@@ -442,6 +442,22 @@ def test_a_stream_that_is_brought_back_goes_on(back: Stream) -> None:
     assert seen == {"adwin": adwin, "ddm": everything, "fhddm": everything}
 
 
+@pytest.mark.parametrize("place", [70, 100, 164])
+def test_a_stream_goes_and_comes_back_the_same_with_a_checkpoint_just_before(place: int) -> None:
+    """A pending alert that ended with its stream does not fire when the stream is there again."""
+    held = {"detector": "adwin", "hold": "3m"}
+    stream = build_stream(watch={"error": held, "feature.amount": held})
+    log = fill(Log([stream]), WORLD, size=15).messages
+    log[place:place] = [declare(OTHER, at=START)]
+    log[place + 2 : place + 2] = [declare(stream, at=START + 1)]
+    deployment = build_deployment(stream)
+    calm = asyncio.run(run_stored(deployment, log))
+    stored = asyncio.run(run_stored(deployment, log, checkpoints=[place]))
+    states = [asyncio.run(stored_state(one.store)) for one in (calm, stored)]
+    assert differing(*states) == []
+    assert stored.events == calm.events
+
+
 def test_forgetting_begins_anew() -> None:
     """What came before the command is gone; another instance goes on."""
     world = World(count=600, instances=("a", "b"))

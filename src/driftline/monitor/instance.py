@@ -303,6 +303,8 @@ class Instance:
         effects = Effects()
         self._parts.watchers.withdraw(at, self._teller.publisher(effects, at))
         self._teller.tell_silences(self._parts.silences.withdraw(at), at, effects)
+        # A pending alert ends without a word, and has to be stored as ended all the same.
+        self.pending_rows += 1
         return effects
 
     # -- what is stored --
