@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -241,3 +243,30 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     """By its name."""
     with pytest.raises(RecordingError, match="no such file"):
         open_recording(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_regular_file_is_refused(make: Callable[[Path], None], tmp_path: Path) -> None:
+    """A pipe would be empty when it is read again."""
+    make(tmp_path / "a.csv")
+    with pytest.raises(RecordingError, match="should be a regular file"):
+        open_recording(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.binary(), pa.binary(3), pa.large_binary(), pa.binary_view()], ids=str
+)
+def test_a_column_of_bytes_is_refused(kind: pa.DataType, tmp_path: Path) -> None:
+    """However they are stored: JSON has none, and as text they would be another value."""
+    table = pa.table({"id": [1], "blob": pa.array([b"\xff\xfe\xfd"], kind)})
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(RecordingError, match="column blob holds bytes"):
+        open_recording(tmp_path / "a.parquet")
+
+
+def test_two_parquet_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    """As of a CSV: which of them is meant cannot be told."""
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["id", "id"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(RecordingError, match="columns more than once: id"):
+        open_recording(tmp_path / "a.parquet")

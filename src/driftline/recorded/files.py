@@ -34,8 +34,10 @@ def open_recording(path: Path, *, numbers: Collection[str] = ()) -> Recording:
     Raises:
         RecordingError: there is no such file, or it is of no such format.
     """
+    if not path.exists():
+        raise RecordingError(path, "no such file")
     if not path.is_file():
-        raise RecordingError(path, "is a directory" if path.is_dir() else "no such file")
+        raise RecordingError(path, "should be a regular file, as it is read more than once")
     name = path.name.lower()
     if name.endswith(_CSV):
         return CsvRecording(path, numbers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from driftline.recorded.recording import JsonRecord
 
 
+_BYTES: Final = (
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_fixed_size_binary,
+    pa.types.is_binary_view,
+)
+
+
 class ParquetRecording:
     """A Parquet file."""
 
@@ -28,8 +36,10 @@ class ParquetRecording:
                 schema: Any = file.schema_arrow
         except (pa.ArrowException, OSError) as error:
             raise RecordingError(path, f"is no Parquet file: {error}") from error
+        if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+            raise RecordingError(path, f"has columns more than once: {', '.join(twice)}")
         for field in schema:
-            if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+            if any(holds_bytes(field.type) for holds_bytes in _BYTES):
                 message = f"column {field.name} holds bytes, which JSON cannot; it should be text"
                 raise RecordingError(path, message)
         self._schema = schema
