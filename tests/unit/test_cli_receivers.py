@@ -61,8 +61,8 @@ def test_receivers_are_listed_with_their_routes(driftline: Command, tmp_path: Pa
     deployment = declare(tmp_path)
     lines = driftline("receivers", "list", "-d", deployment).out.splitlines()
     assert [line.split()[:4] for line in lines[1:]] == [
-        ["team", "slack-webhook", "0", "10"],
-        ["models", "webhook", "0,", "1"],
+        ["team", "slack-webhook", "routes[0]", "10"],
+        ["models", "webhook", "routes[0],", "routes[1]"],
         ["quiet", "log", "none", "60"],
     ]
     listed = driftline("receivers", "list", "-d", deployment, "--json").json

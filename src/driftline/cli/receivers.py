@@ -91,7 +91,8 @@ def _table(alerting: AlertingSpec) -> Table:
         table.add_column(column, no_wrap=True)
     table.add_column("", overflow="fold")
     for name, spec in alerting.receivers.items():
-        routes = ", ".join(map(str, _routes_to(alerting, name))) or "none"
+        # As messages about the file name them; a bare 0 would read as none.
+        routes = ", ".join(f"routes[{place}]" for place in _routes_to(alerting, name)) or "none"
         ceiling = str(spec.per_hour or alerting.per_hour)
         table.add_row(plain(name), spec.kind, routes, ceiling, plain(spec.description))
     return table
