@@ -230,6 +230,12 @@ async def test_an_unknown_key_is_told_the_nearest_one(api: Api) -> None:
     assert said["body/filter/nothing-like-it"].startswith("is no key here (there are: stream, ")
     assert said["body/target/webhook/secrte"] == "is no key here (did you mean 'secret'?)"
     assert said["body/ownr"] == "is no key here (did you mean 'owner'?)"
+    async with api.client(Scope.READ) as client:
+        answer = await client.get("/v1/alerts?statsu=firing&state=firing")
+    said = {one.location: one.message for one in problem(answer, Kind.INVALID).errors or ()}
+    assert said["query/statsu"] == "is no key here (did you mean 'status'?)"
+    assert said["query/state"].startswith("is no key here (")
+    assert "status" in said["query/state"]
 
 
 async def test_every_answer_has_the_security_headers(api: Api) -> None:

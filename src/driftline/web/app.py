@@ -102,17 +102,26 @@ def _methods(request: Request) -> set[str]:
 
 
 async def _tell_invalid(request: Request, error: Any) -> Response:
-    body = _body_model(request)
-    wrong = tuple(describe_error(one, body, error.body) for one in error.errors()[:100])
+    parts = _parts(request, error.body)
+    wrong = tuple(describe_error(one, parts) for one in error.errors()[:100])
     problem = ProblemError(Kind.INVALID, errors=wrong)
     return problem_response(problem, request.state.request_id)
 
 
-def _body_model(request: Request) -> Any:
-    """What the body should be; None where there is none, or several together."""
+def _parts(request: Request, body: Any) -> dict[str, tuple[Any, Any]]:
+    """The model of body and query, each where there is one of it, and what came."""
     route = request.scope.get("route")
-    fields = route.dependant.body_params if isinstance(route, APIRoute) else ()
-    return fields[0].field_info.annotation if len(fields) == 1 else None
+    if not isinstance(route, APIRoute):
+        return {}
+    found = {
+        "body": (route.dependant.body_params, body),
+        "query": (route.dependant.query_params, dict(request.query_params)),
+    }
+    return {
+        part: (fields[0].field_info.annotation, came)
+        for part, (fields, came) in found.items()
+        if len(fields) == 1
+    }
 
 
 async def _tell_driftline(request: Request, error: Any) -> Response:

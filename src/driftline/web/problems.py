@@ -1,7 +1,9 @@
 """Every error of the API is a problem document (RFC 9457), `application/problem+json`."""
 
+from collections.abc import Mapping
 from enum import Enum
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -123,10 +125,12 @@ def kind_of(status: int) -> Kind:
     return Kind.BAD_REQUEST if status < HTTPStatus.INTERNAL_SERVER_ERROR else Kind.INTERNAL
 
 
-def describe_error(error: dict[str, Any], body: Any = None, data: Any = None) -> Wrong:
+def describe_error(
+    error: dict[str, Any], parts: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
+) -> Wrong:
     """What pydantic found, without what was given: it may be a secret.
 
-    `body` is the model of the request's body and `data` the body, if they are known.
+    `parts` has the model of the request's `body` and `query`, if it is known, and what came.
     """
     place = error.get("loc", ())
     location = "/".join(str(part) for part in place)
@@ -136,8 +140,8 @@ def describe_error(error: dict[str, Any], body: Any = None, data: Any = None) ->
         facts = error["ctx"]
         location = f"{location}/{facts['discriminator'].strip(chr(39))}"
         message = f"should be one of {facts['expected_tags']}"
-    elif error.get("type") == UNKNOWN_KEY and body is not None and place[0] == "body":
-        message = say_unknown(place[1:], body, data)
+    elif error.get("type") == UNKNOWN_KEY and place[0] in parts:
+        message = say_unknown(place[1:], *parts[place[0]])
     return Wrong(location=location[:200], message=message[:500])
 
 
