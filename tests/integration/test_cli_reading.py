@@ -223,6 +223,8 @@ def check_dead_letters(driftline: Driftline, name: str) -> None:
     driftline.run("dead-letters", "retry", expect=2)
     said = driftline.run("dead-letters", "retry", "--stream", "lones", "--dry-run").err
     assert "no stream 'lones' is declared (did you mean 'loans'?)" in said
+    said = driftline.run("dead-letters", "retry", "--code", "not-jsn", "--dry-run").err
+    assert "there is no code 'not-jsn' (did you mean 'not-json'?)" in said
     code = letters[0]["code"]
     same = sum(one["code"] == code for one in letters)
     said = driftline.run("dead-letters", "retry", "--code", code, "--dry-run").out

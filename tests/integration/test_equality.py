@@ -123,7 +123,7 @@ async def test_after_a_kill_alarms_are_those_of_river_and_the_state_is_that_of_t
     await pipeline.drained(deployment, share=0.3, watch=worker.ended)
     await worker.kill()
     await worker.start()
-    await pipeline.drained(deployment, watch=worker.ended)
+    await pipeline.read_again(deployment, watch=worker.ended)
     await worker.stop()
 
     expected = expected_alarms(SHORT)

@@ -259,7 +259,8 @@ async def fires_and_ends(story: Story) -> None:
     assert 1 <= root.updates == len(replies) < len(revisions)
     assert {one.thread_ts for one in replies} == {root.ts}
     # All of that while the webhook had still its first request.
-    assert story.hook.told == [f"{alert}.1"]
+    (told,) = story.hook.told
+    assert told in {f"{alert}.1", f"{alert}.2"}
     story.hook.let_go.set()
     await until(lambda: story.hook.told[-1] == f"{alert}.{last.revision}", seconds=60)
 

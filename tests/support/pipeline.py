@@ -20,14 +20,16 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from driftline.agents.attached import attached_topics
 from driftline.app.connections import Connections
-from driftline.app.roles import WorkerRole
+from driftline.app.roles import WorkerRole, role_group
 from driftline.app.worker import Worker
 from driftline.config.deployment import Deployment, load_deployment
 from driftline.model import Role
 from driftline.monitor.partition_state import PartitionState
 from driftline.store.connect import RedisAddress, connect
 from driftline.transport.address import KafkaAddress
+from driftline.transport.topics import TopicAdmin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -253,6 +255,40 @@ class Pipeline:
                 assert time.monotonic() < deadline, left
                 await asyncio.sleep(0.05)
                 passed = await self._passed(store, deployment, ends)
+
+    async def read_again(
+        self, deployment: Deployment, *, watch: asyncio.Future[Any] | None = None
+    ) -> None:
+        """As `drained`, after a worker was killed: also what is appended once more is applied.
+
+        The next reader begins where the dead one had committed, which may be long before what it
+        had appended.
+        """
+        await self.drained(deployment, watch=watch)
+        admin = TopicAdmin(KafkaAddress(self.kafka))
+        group = role_group(deployment.settings.name, WorkerRole.DECODE)
+        topics = await admin.describe(list(attached_topics(deployment.streams.values())))
+        places = [place for topic in topics.values() for place in topic.places]
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        left: object = True
+        while left:
+            assert watch is None or not watch.done(), "the worker ended"
+            assert time.monotonic() < deadline, f"not read and applied in time: {left}"
+            await asyncio.sleep(0.05)
+            ends = {place: end for place, (_, end) in (await admin.bounds(places)).items()}
+            committed = await admin.committed(group, places)
+            left = {place: end for place, end in ends.items() if committed.get(place, 0) < end}
+            left = left or await self._unapplied(deployment)
+
+    async def _unapplied(self, deployment: Deployment) -> dict[int, int]:
+        """The events partitions that are not applied and stored to their ends, and those."""
+        left = {}
+        async with self.store() as store:
+            for partition, end in self.ends(deployment.settings.events_topic).items():
+                stored = await store.load_partition(partition)
+                if end and (stored is None or stored.offset < end):
+                    left[partition] = end
+        return left
 
     async def _passed(
         self,

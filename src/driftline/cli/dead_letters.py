@@ -30,6 +30,8 @@ from driftline.cli.common import (
     write_json_line,
 )
 from driftline.cli.wording import many, when_millis
+from driftline.decode.codes import AsideCode, RejectCode
+from driftline.errors import nearest
 from driftline.logs import printable
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ def list_(
     """What was refused, the newest last. --json: one line each, bytes in base64."""
     reader, declared = LetterReader(LetterFilter(stream, code)), load(deployment)
     note_undeclared(declared, stream)
+    _note_unknown(code)
     newest = asyncio.run(_newest(declared, reader, limit))
     if as_json:
         for found in newest.letters:
@@ -101,9 +104,19 @@ def retry(
         raise typer.BadParameter(message)
     reader, declared = LetterReader(wanted), load(deployment)
     note_undeclared(declared, stream)
+    _note_unknown(code)
     plan = asyncio.run(_retry(declared, reader, dry_run=dry_run))
     typer.echo(retry_line(plan, dry_run=dry_run))
     _say_left_out(plan, reader)
+
+
+def _note_unknown(code: str | None) -> None:
+    """Say so where nothing is ever refused for the reason that is asked for."""
+    codes = [one.value for one in (*RejectCode, *AsideCode)]
+    if code is not None and code not in codes:
+        near = nearest(code, codes)
+        hint = f" (did you mean '{near}'?)" if near else ""
+        typer.echo(f"there is no code '{printable(code)}'{hint}", err=True)
 
 
 async def _newest(deployment: Deployment, reader: LetterReader, limit: int) -> Newest:
