@@ -37,6 +37,10 @@ class Used:
     resident_bytes: int
     """What they hold now."""
 
+    def each(self, events: int) -> float:
+        """CPU us an event."""
+        return self.cpu_seconds / events * 1e6
+
 
 class Attached:
     """One deployment, whose workers live as long as the block."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from bench.attached import Attached
 from bench.feed import Feed, Writer
 from bench.say import say
 from bench.targets import INSTANCES
+from bench.turns import take_turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,22 +27,9 @@ BACKLOG_PAIRS: Final = 150_000
 
 
 def measure(servers: Servers, directory: Path) -> Sequence[Verdict]:
-    """CPU per event at a rate, and of a backlog.
-
-    All workers live at once and are given work in turn, round by round: within minutes a busy host
-    makes the same work dearer by more than what is measured. The least of the rounds counts.
-    """
-    with ExitStack() as living:
-        # All before any is started: each empties Redis.
-        contenders = [_Contender(servers, directory, count) for count in (1, *INSTANCES)]
-        for one in contenders:
-            living.enter_context(one.attached)
-            one.make_instances()
-        for number in range(ROUNDS):
-            for one in contenders:
-                one.take_round(number)
-        for one in contenders:
-            one.take_backlog()
+    """CPU per event at a rate, the least of the rounds; and of a backlog."""
+    contenders = [_Contender(servers, directory, count) for count in (1, *INSTANCES)]
+    take_turns(contenders, ROUNDS)
     alone, *others = [min(one.rounds) for one in contenders]
     return [
         target.measured(each / alone)
@@ -62,8 +49,8 @@ class _Contender:
         self.rounds: list[float] = []
         """CPU us an event of each."""
 
-    def make_instances(self) -> None:
-        """Start the worker, and give it some pairs of each."""
+    def prepare(self) -> None:
+        """Start the worker, and give it some pairs of each instance."""
         before, pairs = self.attached.redis_bytes(), max(LEAST_WARM_UP, WARM_UP * self._count)
         self.attached.start()
         self._writer.pour(Feed(pairs, RATE, self._count, prefix="w"))
@@ -84,7 +71,7 @@ class _Contender:
         self.rounds.append(each)
         say(f"{self._count:,} instances: {each:.1f} CPU us an event at {rate:,.0f} events/s")
 
-    def take_backlog(self) -> None:
+    def finish(self) -> None:
         """Events that are all there at once."""
         feed = Feed(BACKLOG_PAIRS, RATE, self._count, prefix="b")
         self._writer.pour(feed, begin=self.attached.begin)
@@ -97,4 +84,4 @@ class _Contender:
     def _used(self, feed: Feed) -> float:
         used = self.attached.until_done()
         self.attached.settle()
-        return used.cpu_seconds / feed.records * 1e6
+        return used.each(feed.records)

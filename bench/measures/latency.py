@@ -89,7 +89,7 @@ def measure(servers: Servers, directory: Path) -> Sequence[Verdict]:
     say(
         f"{len(waits)} alerts at {rate:,.0f} events/s over {MODELS} models: p50 {median:.0f} ms,"
         f" p99 {late:.0f} ms, most {waits.max():.0f} ms;"
-        f" {used.cpu_seconds / feed.records * 1e6:.1f} CPU us an event"
+        f" {used.each(feed.records):.1f} CPU us an event"
     )
     return [LATENCY_MEDIAN.measured(median), LATENCY_LATE.measured(late)]
 

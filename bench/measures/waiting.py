@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +10,7 @@ from bench import ours
 from bench.attached import Attached
 from bench.say import say
 from bench.targets import WAITING, WAITING_MEMORY, WAITING_REDIS
+from bench.turns import take_turns
 from bench.workload import PARTITIONS, Sample, Workload, model_name
 
 if TYPE_CHECKING:
@@ -42,20 +42,10 @@ class Found:
 
 
 def measure(servers: Servers, directory: Path) -> Sequence[Verdict]:
-    """CPU per event and memory; Redis' memory for each prediction.
-
-    All workers live at once and are given work in turn, as with `instances`.
-    """
-    with ExitStack() as living:
-        # All before any is started: each empties Redis.
-        every = {count: _Contender(servers, directory, count) for count in (LEAST, *WAITING)}
-        for one in every.values():
-            living.enter_context(one.attached)
-            one.fill()
-        for number in range(ROUNDS):
-            for one in every.values():
-                one.take_round(number)
-        found = {count: one.found() for count, one in every.items()}
+    """CPU per event and memory; Redis' memory for each prediction."""
+    contenders = {count: _Contender(servers, directory, count) for count in (LEAST, *WAITING)}
+    take_turns(list(contenders.values()), ROUNDS)
+    found = {count: one.found() for count, one in contenders.items()}
     least, million = found[LEAST], found[MILLION]
     return [
         *(target.measured(found[count].each / least.each) for count, target in WAITING.items()),
@@ -74,9 +64,10 @@ class _Contender:
         self.attached = Attached(servers, directory, name, topics, changes=_changes(topics))
         self._work = Workload(PAIRS)
         self._redis_bytes = 0.0
+        self._resident_bytes = 0
         self._rounds: list[float] = []
 
-    def fill(self) -> None:
+    def prepare(self) -> None:
         """Start the worker, and let the predictions begin to wait."""
         began, before = time.monotonic(), self.attached.redis_bytes()
         self.attached.start()
@@ -91,11 +82,11 @@ class _Contender:
         begin = self.attached.begin
         self._servers.pour(self._topics, self._work, prefix=f"{number}-", begin=begin)
         used = self.attached.until_done()
-        self._rounds.append(used.cpu_seconds / self._work.records * 1e6)
+        self._rounds.append(used.each(self._work.records))
         self.attached.settle()
 
-    def found(self) -> Found:
-        """What it came to."""
+    def finish(self) -> None:
+        """Say what it came to."""
         used = self.attached.used()
         shown = ", ".join(f"{each:.1f}" for each in self._rounds)
         say(
@@ -103,7 +94,11 @@ class _Contender:
             f" {self._redis_bytes:.0f} bytes a prediction, worker {used.resident_bytes / 1e6:,.0f}"
             f" MB, at most {used.peak_bytes / 1e6:,.0f}"
         )
-        return Found(min(self._rounds), self._redis_bytes, used.resident_bytes)
+        self._resident_bytes = used.resident_bytes
+
+    def found(self) -> Found:
+        """What it came to."""
+        return Found(min(self._rounds), self._redis_bytes, self._resident_bytes)
 
 
 def _changes(topics: Topics) -> dict[str, Any]:

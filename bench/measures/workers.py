@@ -32,7 +32,7 @@ def _measure_one(servers: Servers, directory: Path, workload: Workload, count: i
         attached.start(count)
         servers.pour(topics, workload)
         used = attached.until_done()
-    each = used.cpu_seconds / workload.records * 1e6
+    each = used.each(workload.records)
     say(
         f"{count} worker processes: {each:.1f} CPU us an event,"
         f" {workload.records / used.seconds:,.0f} events/s"
