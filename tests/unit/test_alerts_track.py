@@ -189,7 +189,7 @@ def test_what_stays_bad_is_not_taken_for_recovered() -> None:
     for seed in range(10):
         values = coin(steps((5_000, 0.1), (60_000, 0.2)), seed)
         told = run(track(), values, adwin_alarms(values[:8_000])[:1])
-        assert set(outline(told)) == {"firing up"}, seed
+        assert outline(told) in (["firing up"], ["firing up", "firing up"]), seed
 
 
 def test_a_false_alarm_ends_by_itself() -> None:

@@ -49,6 +49,11 @@ class Evidence:
     """The estimated moment at which `now` began; None if there is none, or it was not noted."""
 
     @property
+    def present(self) -> Sample:
+        """Where the level stands: `now`, or still `after`."""
+        return self.now or self.after
+
+    @property
     def absolute_change(self) -> float:
         """`after` less `before`, in the signal's unit."""
         return self.after.mean - self.before.mean

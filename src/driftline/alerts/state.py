@@ -139,7 +139,7 @@ def _check_alert(alert: Alert, series: tuple[str, ...]) -> None:
         and 0 <= recovery.variance <= MOST * MOST
         and math.isfinite(recovery.score)
         and min(recovery.count, recovery.back, alert.rows, alert.revision) >= 0
-        and all(map(_is_sound, (evidence.before, evidence.after, evidence.now or evidence.after)))
+        and all(map(_is_sound, (evidence.before, evidence.after, evidence.present)))
     )
     if not sound:
         msg = f"stored alert {alert.id} contradicts itself"

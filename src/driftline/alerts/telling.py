@@ -32,7 +32,7 @@ def tell(
     `series` is the one in the ring that the evidence is of.
     """
     alert.revision += 1
-    alert.told = (alert.evidence.now or alert.evidence.after).mean
+    alert.told = alert.evidence.present.mean
     return AlertChange(
         alert_id=alert.id,
         fingerprint=alert.fingerprint,

@@ -75,7 +75,13 @@ def take_in(ring: Ring, alert: Alert, finding: Finding) -> bool:
         alert.evidence = replace(alert.evidence, now=level, now_at=finding.change_at)
     ring.mark = finding.boundary
     far = abs(level.mean - reference) >= abs(alert.told - reference) / 2
-    return far and abs(level.mean - alert.told) >= MOVED * abs(alert.told - reference)
+    return far and _is_news(alert, level)
+
+
+def _is_news(alert: Alert, level: Sample) -> bool:
+    """Whether a level is so far from what was told that people want to know."""
+    shift = abs(alert.told - alert.evidence.before.mean)
+    return abs(level.mean - alert.told) >= MOVED * shift
 
 
 def is_due(rows: int) -> bool:
@@ -96,10 +102,9 @@ def look_again(ring: Ring, row: int, alert: Alert) -> bool:
     moved = take_in(ring, alert, finding)
     if finding.real:
         return moved
-    level = alert.evidence.now or alert.evidence.after
-    off = abs(level.mean - alert.told)
-    unsure = SURE * level.sd / math.sqrt(level.count)
-    return off > unsure and off >= MOVED * abs(alert.told - alert.evidence.before.mean)
+    level = alert.evidence.present
+    sure = abs(level.mean - alert.told) > SURE * level.sd / math.sqrt(level.count)
+    return sure and _is_news(alert, level)
 
 
 def leads_back(finding: Finding, reference: Sample) -> bool:
