@@ -262,9 +262,8 @@ class Pipeline:
         """As `drained`, after a worker was killed: also what is appended once more is applied.
 
         The next reader begins where the dead one had committed, which may be long before what it
-        had appended.
+        had appended. Once it has committed all that there is, the log grows no more.
         """
-        await self.drained(deployment, watch=watch)
         admin = TopicAdmin(KafkaAddress(self.kafka))
         group = role_group(deployment.settings.name, WorkerRole.DECODE)
         topics = await admin.describe(list(attached_topics(deployment.streams.values())))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from driftline.app.log_commands import WORKER_SECONDS
-from driftline.app.log_position import wait_until_applied
+from driftline.app.log_position import WORKER_SECONDS, wait_until_applied
 from driftline.errors import DriftlineError
 from driftline.eventlog.codec import encode
 from driftline.eventlog.messages import Command, CommandKind

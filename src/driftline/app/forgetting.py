@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from driftline.app.log_commands import WORKER_SECONDS, append_to_all
-from driftline.app.log_position import wait_until_applied
+from driftline.app.log_commands import append_to_all
+from driftline.app.log_position import WORKER_SECONDS, wait_until_applied
 from driftline.app.reading_topics import read_ranges
 from driftline.errors import DriftlineError, StateError, UnavailableError
 from driftline.eventlog.codec import encode
@@ -92,10 +92,10 @@ async def _append(
     address: KafkaAddress, partitions: Collection[TopicPartition], command: Command
 ) -> dict[int, int]:
     """Append to every partition; the offset that the command got in each."""
-    admin = TopicAdmin(address)
+    admin, blob = TopicAdmin(address), encode(command)
     before = await admin.bounds(partitions)
-    await append_to_all(address, partitions, command)
-    after, blob = await admin.bounds(partitions), encode(command)
+    await append_to_all(address, partitions, blob)
+    after = await admin.bounds(partitions)
     ranges = {tp: (before[tp][1], after[tp][1]) for tp in partitions}
     places: dict[int, int] = {}
     async for record in read_ranges(address, ranges):

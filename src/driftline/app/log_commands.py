@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from driftline.eventlog.codec import encode
 from driftline.eventlog.messages import Command, CommandKind
 from driftline.model import InstanceKey
 from driftline.transport.producer import OutgoingMessage, Producer
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from driftline.model import Micros
     from driftline.transport.address import KafkaAddress
     from driftline.transport.batches import TopicPartition
-
-WORKER_SECONDS: Final = 30.0
-"""So long a living worker may take to come to a command."""
 
 
 def build_command(kind: CommandKind, name: str, *, by: str, at: Micros) -> Command:
@@ -36,14 +32,13 @@ def build_command(kind: CommandKind, name: str, *, by: str, at: Micros) -> Comma
 
 
 async def append_to_all(
-    address: KafkaAddress, partitions: Collection[TopicPartition], command: Command
+    address: KafkaAddress, partitions: Collection[TopicPartition], blob: bytes
 ) -> None:
-    """Append a command to each of these partitions.
+    """Append an encoded message to each of these partitions.
 
     Raises:
         UnavailableError: Kafka does not answer.
     """
-    blob = encode(command)
     async with Producer(address) as producer:
         await producer.send_all(
             OutgoingMessage(place.topic, blob, partition=place.partition) for place in partitions

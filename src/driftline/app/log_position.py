@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from driftline.store.protocol import Store
 
+WORKER_SECONDS: Final = 30.0
+"""So long a living worker may take to come to a command."""
 _LOOK_SECONDS: Final = 0.2
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driftline.app.log_commands import WORKER_SECONDS, append_to_all
-from driftline.app.log_position import wait_until_applied
+from driftline.app.log_commands import append_to_all
+from driftline.app.log_position import WORKER_SECONDS, wait_until_applied
 from driftline.errors import DriftlineError
+from driftline.eventlog.codec import encode
 from driftline.model import InstanceKey
 from driftline.monitor.partition import names
 from driftline.monitor.partition_state import PartitionState
@@ -46,7 +47,7 @@ async def resume(
         msg = f"nothing is suspended of {command.stream or command.instance!r}"
         raise DriftlineError(msg)
     partitions = described[topic].places
-    await append_to_all(connections.kafka, partitions, command)
+    await append_to_all(connections.kafka, partitions, encode(command))
     bounds = await TopicAdmin(connections.kafka).bounds(partitions)
     ends = {tp.partition: end for tp, (_, end) in bounds.items()}
     if not await wait_until_applied(store, ends, patience_seconds):

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from driftline.recorded.arrow import to_records
-from driftline.recorded.recording import CHUNK, UNREADABLE, RecordingError, open_bytes
+from driftline.recorded.recording import CHUNK, UNREADABLE, RecordingError, open_bytes, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -103,8 +103,7 @@ class CsvRecording:
         if not any(names):
             raise RecordingError(self.path, "has no header; the first row should name the columns")
         self._check_header(names)
-        twice = sorted({name for name in names if name and names.count(name) > 1})
-        if twice:
+        if twice := repeated([name for name in names if name]):
             message = f"the header names a column more than once: {', '.join(twice)}"
             raise RecordingError(self.path, message)
         return names

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from driftline.recorded.arrow import to_records
-from driftline.recorded.recording import CHUNK, RecordingError
+from driftline.recorded.recording import CHUNK, RecordingError, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -36,7 +36,7 @@ class ParquetRecording:
                 schema: Any = file.schema_arrow
         except (pa.ArrowException, OSError) as error:
             raise RecordingError(path, f"is no Parquet file: {error}") from error
-        if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+        if twice := repeated(schema.names):
             raise RecordingError(path, f"has columns more than once: {', '.join(twice)}")
         for field in schema:
             if any(holds_bytes(field.type) for holds_bytes in _BYTES):

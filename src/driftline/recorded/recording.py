@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, TypeAlias, cas
 from driftline.errors import DriftlineError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
 Json: TypeAlias = Any
@@ -70,6 +70,11 @@ class Recording(Protocol):
 
         Rows are counted from 0, places from 1; the first line of a CSV is its header.
         """
+
+
+def repeated(names: Sequence[str]) -> list[str]:
+    """The names that more than one column has, sorted."""
+    return sorted({name for name in names if names.count(name) > 1})
 
 
 def open_bytes(path: Path) -> BinaryIO:

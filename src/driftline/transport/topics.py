@@ -182,16 +182,19 @@ class TopicAdmin:
         return {tp: offset for tp, offset in found if offset is not None}
 
     async def _call(self, ask: Callable[[], T]) -> T:
-        deadline = time.monotonic() + self._timeout
         with self._saying():
-            while True:
-                try:
-                    return await asyncio.to_thread(ask)
-                except KafkaException as error:
-                    cause = error.args[0]
-                    if cause.code() not in MOVING or time.monotonic() > deadline:
-                        raise self._unavailable(cause) from error
-                await asyncio.sleep(AGAIN)
+            return await self._ask(ask)
+
+    async def _ask(self, ask: Callable[[], T]) -> T:
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                return await asyncio.to_thread(ask)
+            except KafkaException as error:
+                cause = error.args[0]
+                if cause.code() not in MOVING or time.monotonic() > deadline:
+                    raise self._unavailable(cause) from error
+            await asyncio.sleep(AGAIN)
 
     @contextmanager
     def _saying(self) -> Iterator[None]:
