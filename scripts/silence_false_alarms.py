@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from driftline.model import Micros
-    from driftline.monitor.silence import SilenceChange
+    from driftline.monitor.silence_state import SilenceChange
 
     Times = NDArray[np.int64]
     Traffic = Callable[[np.random.Generator, int], Times]

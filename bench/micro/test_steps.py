@@ -19,7 +19,8 @@ from driftline.store.plans import build_plan
 
 if TYPE_CHECKING:
     from bench.micro.material import Material
-    from driftline.monitor.partition import PartitionMonitor, Step
+    from driftline.monitor.partition import PartitionMonitor
+    from driftline.monitor.state import Step
 
 HOUR = 3_600 * SECOND
 

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from driftline.agents.loading import load_partition
-from driftline.detectors.witness import WitnessState
+from driftline.detectors.witness_state import WitnessState
 from driftline.store.memory import MemoryStore
 from support.monitor_log import Log, World, build_deployment, build_stream, fill
 from support.monitor_runs import build_monitor

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from driftline.join import Entry
     from driftline.join.arrivals import Arrivals
-    from driftline.join.groups import Spans
-    from driftline.join.kept import JoinDelta
+    from driftline.join.delta import JoinDelta
+    from driftline.join.group import Spans
 
 HORIZON: Final = 64 * SECOND
 WIDTH: Final = 2 * SECOND

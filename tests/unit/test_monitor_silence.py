@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from driftline.config.deployment import Stream
     from driftline.eventlog.messages import Message
     from driftline.model import Micros
-    from driftline.monitor.silence import SilenceChange
+    from driftline.monitor.silence_state import SilenceChange
     from driftline.monitor.state import Outgoing
 
 WATCH = {"score": {"detector": "adwin"}}

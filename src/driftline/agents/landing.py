@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from driftline.agents.gauges import Gauges
     from driftline.model import InstanceKey
-    from driftline.monitor.partition import PartitionMonitor, Step
-    from driftline.monitor.state import InstanceCheckpoint, Outgoing
+    from driftline.monitor.partition import PartitionMonitor
+    from driftline.monitor.state import InstanceCheckpoint, Outgoing, Step
     from driftline.store.protocol import Store
     from driftline.transport.producer import Producer
 

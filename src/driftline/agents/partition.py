@@ -18,7 +18,8 @@ from driftline.crashpoints import CrashPoint, pass_point
 from driftline.errors import StateError
 from driftline.eventlog.codec import decode
 from driftline.eventlog.messages import Command, CommandKind
-from driftline.monitor.partition import Step, names
+from driftline.monitor.partition import names
+from driftline.monitor.state import Step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Mapping, Sequence

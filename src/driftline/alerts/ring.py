@@ -15,10 +15,10 @@ import math
 import sys
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 import numpy as np
 
 from driftline.alerts.blocks import COUNT, FIRST, LAST, MID, Blocks, join, merge_pairs, summarise
+from driftline.alerts.ring_state import RingState
 from driftline.errors import StateError
 
 if TYPE_CHECKING:
@@ -34,19 +34,6 @@ HALF: Final = CAPACITY // 2
 LIMIT: Final = 1e100
 """Larger magnitudes count as this one, so that no square overflows."""
 _LITTLE_ENDIAN: Final = sys.byteorder == "little"
-
-
-class RingState(msgspec.Struct, frozen=True, array_like=True):
-    """A ring as it is stored: arrays as little-endian bytes."""
-
-    mark: int
-    means: bytes
-    squares: bytes
-    meta: bytes
-    rest: bytes
-    rest_times: bytes
-    last: bytes
-    last_at: int
 
 
 class Ring:

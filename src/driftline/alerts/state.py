@@ -13,12 +13,14 @@ from driftline.alerts.deadlines import LAST_TIME
 from driftline.alerts.evidence import Sample  # noqa: TC001 - read at run time by msgspec
 from driftline.alerts.lifecycle import AlertState
 from driftline.alerts.recovery import SETTLING
-from driftline.alerts.ring import LIMIT, Ring, RingState
+from driftline.alerts.ring import LIMIT, Ring
+from driftline.alerts.ring_state import RingState  # noqa: TC001 - read at run time by msgspec
 from driftline.errors import StateError
 from driftline.model import Alarm, Micros  # noqa: TC001 - read at run time by msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
 
 VERSION: Final = 2
 BEFORE_ALL: Final[Micros] = -(1 << 62)

@@ -9,6 +9,7 @@ from driftline.detectors import river_imports as _river_imports  # noqa: F401 - 
 # isort: split
 from driftline.detectors.protocol import Detector, DetectorFactory
 from driftline.detectors.shield import DetectorError
-from driftline.detectors.witness import Detection, Witness, warm_up_of
+from driftline.detectors.witness import Witness, warm_up_of
+from driftline.detectors.witness_state import Detection
 
 __all__ = ["Detection", "Detector", "DetectorError", "DetectorFactory", "Witness", "warm_up_of"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -15,13 +14,13 @@ from driftline.detectors.standardiser import CLIP, Standardiser
 from driftline.detectors.state import (
     LIMIT,
     ForeignStateError,
-    State,
     bounded,
     decode_state,
     require,
 )
+from driftline.detectors.witness_state import Detection, WitnessState
 from driftline.errors import DriftlineError, StateError
-from driftline.model import Level, SignalKind
+from driftline.model import SignalKind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,30 +30,6 @@ if TYPE_CHECKING:
 _FORMAT: Final = b"\x01"
 """The version of the stored format: the blob's first byte."""
 _FLOAT: Final = np.dtype("<f8")
-
-
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """A detector's verdict that is not `stable`: every drift, and a warning as it is entered."""
-
-    index: int
-    """The position, among the values fed, of the one that set it off."""
-    values_seen: int
-    """How many values the detector had been given since the stream began, this one included."""
-    level: Level
-
-
-class WitnessState(State, frozen=True):
-    """What is stored of a witness."""
-
-    river: str
-    digest: str
-    kind: str
-    seen: int
-    unusable: int
-    scale: tuple[float, float] | None
-    warming: bytes
-    engine: bytes
 
 
 def warm_up_of(profile: Profile, kind: SignalKind) -> int:

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from driftline.eventlog.messages import Rows
+    from driftline.join.delta import JoinDelta
     from driftline.join.entries import Entry, Fields
-    from driftline.join.groups import Spans
-    from driftline.join.kept import JoinDelta
+    from driftline.join.group import Spans
     from driftline.model import Micros
 
 FEW: Final = 4

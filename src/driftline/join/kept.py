@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, cast
 
+from driftline.join.delta import JoinDelta
 from driftline.join.entries import group_mark, group_of, mark_of
 
 if TYPE_CHECKING:
@@ -14,16 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from driftline.join.entries import Entry
-
-
-@dataclass(frozen=True, slots=True)
-class JoinDelta:
-    """What changed in the join since the last delta."""
-
-    entries: Mapping[str, bytes]
-    groups: Mapping[int, Sequence[str]]
-    groups_removed: Sequence[int]
-    state: bytes
 
 
 class Kept:

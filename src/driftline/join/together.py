@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from driftline.join.arrivals import Arrivals
     from driftline.join.entries import Entry
-    from driftline.join.groups import Spans
+    from driftline.join.group import Spans
     from driftline.join.held import Held
     from driftline.model import Micros
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from driftline.errors import StateError
-from driftline.join.groups import GroupsState  # noqa: TC001 - msgspec reads it
+from driftline.join.group import GroupsState  # noqa: TC001 - msgspec reads it
 from driftline.model import Micros  # noqa: TC001 - msgspec reads it
 
 

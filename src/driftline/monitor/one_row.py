@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from driftline.join import NO_OUTCOMES, Outcomes
-from driftline.monitor.watched import PLAIN, Observed
+from driftline.monitor.observed import PLAIN, Observed
 from driftline.signals import Series
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from driftline.join import Outcome
     from driftline.model import Micros
-    from driftline.monitor.watched import Hit
+    from driftline.monitor.observed import Hit
 
 
 class Value(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +17,7 @@ from driftline.monitor.effects import Effects
 from driftline.monitor.instance import Instance
 from driftline.monitor.partition_state import FORMAT, PartitionState
 from driftline.monitor.row_table import RowTable, rows_by_instance
-from driftline.monitor.state import InstanceCheckpoint, PartitionCheckpoint
+from driftline.monitor.state import PartitionCheckpoint, Step
 from driftline.monitor.stream import StreamMonitor, is_past
 
 if TYPE_CHECKING:
@@ -34,14 +33,6 @@ if TYPE_CHECKING:
 _NOTHING_FOUND: Final[Mapping[str, Entry]] = MappingProxyType({})
 FEW_ROWS: Final = 8
 """So many rows of an instance are quicker taken one by one than by columns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """All that has to be stored to go on from here: first the instances, then the partition."""
-
-    instances: Sequence[InstanceCheckpoint]
-    partition: PartitionCheckpoint
 
 
 class PartitionMonitor:

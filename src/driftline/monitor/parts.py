@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from driftline.config.deployment import Stream
     from driftline.model import InstanceKey, Micros
-    from driftline.monitor.silence import SilenceChange
+    from driftline.monitor.silence_state import SilenceChange
     from driftline.monitor.watchers import Publish
 
 MAX_WINDOW_SERIES: Final = 50_000

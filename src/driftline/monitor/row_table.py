@@ -15,7 +15,7 @@ from driftline.join.arrivals import Arrivals
 from driftline.join.entries import EARLY, WAITING, Fields
 from driftline.model import InstanceKey, Role
 from driftline.monitor.head import source_name
-from driftline.monitor.silence import Place
+from driftline.monitor.silence_state import Place
 from driftline.signals.values import FEATURE
 
 if TYPE_CHECKING:

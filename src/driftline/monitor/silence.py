@@ -12,19 +12,18 @@ An alert is opened by the last record before the silence, and ends with the firs
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-import msgspec
 import numpy as np
 
-from driftline.alerts.alert import Acknowledgement, Status
 from driftline.alerts.identity import source_alert_id, source_fingerprint
 from driftline.alerts.lifecycle import Reason
 from driftline.model import Micros, Role
+from driftline.monitor.silence_state import Gap, Place, SilenceChange, SilenceState, Silent
 from driftline.monitor.usual import LEAST, NEVER, CountingState, Usual
 
 if TYPE_CHECKING:
+    from driftline.alerts.alert import Acknowledgement
     from driftline.eventlog.messages import Rows
     from driftline.model import InstanceKey
 
@@ -32,72 +31,6 @@ MAX_GAPS: Final = 1_000
 """Gaps ahead of the watermark; the oldest go first."""
 Limit: TypeAlias = Micros | Usual
 """How long a silence may be: declared, or learned."""
-
-
-class Place(msgspec.Struct, array_like=True, frozen=True):
-    """A record, and its event time."""
-
-    at: Micros
-    topic: str
-    incarnation: str
-    partition: int
-    offset: int
-
-
-class Gap(msgspec.Struct, array_like=True):
-    """A stretch of event time without a row that may be too long."""
-
-    since: Place
-    until: Micros
-    """The event time of the row behind it."""
-    ended: Micros
-    """The event time of the row that came first of those behind it."""
-    due: Micros | None = None
-    """When it has become too long; None as long as that is not known."""
-
-
-class Silent(msgspec.Struct, array_like=True):
-    """A living alert."""
-
-    since: Place
-    due: Micros
-    revision: int = 1
-    acknowledged: Acknowledgement | None = None
-
-
-class SilenceState(msgspec.Struct, array_like=True):
-    """What changes with every row."""
-
-    newest: Place | None = None
-    gaps: list[Gap] = msgspec.field(default_factory=list)
-    alert: Silent | None = None
-    due: Micros | None = None
-    """When silence since `newest` becomes too long; None as long as that is not known."""
-    counting: CountingState | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SilenceChange:
-    """A silence became an alert, or such an alert ended."""
-
-    alert_id: str
-    fingerprint: str
-    revision: int
-    role: Role
-    reason: Reason | None
-    """Why it ended; None while it fires."""
-    since: Micros
-    """The event time of the last record."""
-    due: Micros
-    """When the silence became too long."""
-    at: Micros
-    """Of the record that ended it, or when it became too long."""
-    acknowledged: Acknowledgement | None = None
-
-    @property
-    def status(self) -> Status:
-        """Firing or resolved."""
-        return Status.FIRING if self.reason is None else Status.RESOLVED
 
 
 class RoleSilence:

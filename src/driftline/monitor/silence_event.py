@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from driftline.alerts.event import AlertEvent
     from driftline.config.streams import StreamSpec
     from driftline.model import InstanceKey, Micros
-    from driftline.monitor.silence import SilenceChange
+    from driftline.monitor.silence_state import SilenceChange
 
 _UNITS: Final = ((2 * 86_400, 86_400, "days"), (7_200, 3_600, "h"), (120, 60, "min"))
 _ENDS: Final = {

@@ -10,7 +10,8 @@ import msgspec
 from driftline.alerts.lifecycle import Reason
 from driftline.errors import StateError
 from driftline.model import Role, micros
-from driftline.monitor.silence import RoleSilence, SilenceState
+from driftline.monitor.silence import RoleSilence
+from driftline.monitor.silence_state import SilenceState
 from driftline.monitor.usual import NEVER, Usual
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from driftline.config.streams import StreamSpec
     from driftline.eventlog.messages import Rows
     from driftline.model import InstanceKey, Micros
-    from driftline.monitor.silence import Limit, Place, SilenceChange, Silent
+    from driftline.monitor.silence import Limit
+    from driftline.monitor.silence_state import Place, SilenceChange, Silent
 
 
 class Silences:

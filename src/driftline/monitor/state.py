@@ -84,3 +84,11 @@ class StoredPartition:
 
     offset: int
     blob: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """All that has to be stored to go on from here: first the instances, then the partition."""
+
+    instances: Sequence[InstanceCheckpoint]
+    partition: PartitionCheckpoint

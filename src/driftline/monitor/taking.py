@@ -6,14 +6,15 @@ By columns, and one alone: both come to the same, to the last byte.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from driftline.join import NO_OUTCOMES, Outcomes, Revision
+from driftline.join import NO_OUTCOMES, Revision
 from driftline.model import Role
 from driftline.monitor.head import source_name
 from driftline.monitor.one_row import OneRow, Value
+from driftline.monitor.taken import Taken
 from driftline.signals import (
     Series,
     outcome_series,
@@ -31,20 +32,8 @@ if TYPE_CHECKING:
     from driftline.monitor.head import RowBooks
     from driftline.monitor.parts import Parts
     from driftline.monitor.row_table import RowTable
-    from driftline.signals import TextSeries
 
     Found: TypeAlias = Mapping[str, Entry]
-
-
-class Taken(NamedTuple):
-    """What the rows of a message came to."""
-
-    fresh: Sequence[int]
-    """The rows that are new predictions."""
-    outcomes: Outcomes
-    series: Mapping[str, Series | TextSeries]
-    revisions: Sequence[Revision] = ()
-    """In the order of their rows."""
 
 
 # -- by columns --

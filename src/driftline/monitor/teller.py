@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from driftline.model import InstanceKey, Micros
     from driftline.monitor.effects import Effects
     from driftline.monitor.parts import Parts
-    from driftline.monitor.silence import SilenceChange
+    from driftline.monitor.silence_state import SilenceChange
     from driftline.monitor.trouble import Cause
     from driftline.monitor.watchers import Publish
 

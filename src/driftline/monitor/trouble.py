@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from driftline.config.watches import Watch
     from driftline.eventlog.messages import Passage, Progress
     from driftline.monitor.one_row import Value
-    from driftline.monitor.silence import Silent
+    from driftline.monitor.silence_state import Silent
     from driftline.signals import TextSeries
 
 DEAD_LETTERS: Final = "dead_letters"

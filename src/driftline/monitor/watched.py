@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - msgspec reads it
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -14,6 +13,7 @@ from driftline.detectors import Witness, warm_up_of
 from driftline.detectors.state import ForeignStateError
 from driftline.errors import StateError
 from driftline.model import Alarm, SignalKind
+from driftline.monitor.observed import PLAIN, Alarms, Hit, Observed
 from driftline.signals import IndicatorTable, Series, TextSeries
 
 if TYPE_CHECKING:
@@ -22,62 +22,8 @@ if TYPE_CHECKING:
     from driftline.alerts.alert import AlertChange
     from driftline.config.profiles import Profile
     from driftline.config.watches import Watch
-    from driftline.eventlog.messages import Floats, Ints
-    from driftline.model import InstanceKey, Level
-
-PLAIN: Final = ""
-"""The indicator of a signal that is not categorical: it has but one series."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A detector's verdict at one row of the message."""
-
-    row: int
-    indicator: str
-    profile: Profile
-    values_seen: int
-    level: Level
-
-
-@dataclass(slots=True, eq=False)
-class Observed:
-    """What one message brought for one signal: its numeric columns, and what the detectors said."""
-
-    columns: Mapping[str, Floats]
-    times: Ints
-    rows: Ints
-    known: Ints
-    """The event times of the records that the values came with."""
-    hits: list[Hit] = field(default_factory=list)
-    position: int = 0
-    """How many of the values the track has been given."""
-
-    def place_of(self, row: int) -> int | None:
-        """Where a row's first value stands that has not been taken yet; None if it has none."""
-        place = int(self.rows.searchsorted(row))
-        there = self.position <= place < len(self.rows) and self.rows[place] == row
-        return place if there else None
-
-    def until(self, row: int) -> tuple[Mapping[str, Floats], Ints, Ints] | None:
-        """What a track learns: the values up to and with a row that have not been taken yet.
-
-        None if there are none.
-        """
-        end = int(self.rows.searchsorted(row, side="right"))
-        start, self.position = self.position, end
-        if start >= end:
-            return None
-        if start == 0 and end == len(self.rows):
-            return self.columns, self.times, self.known
-        part = slice(start, end)
-        columns = {name: column[part] for name, column in self.columns.items()}
-        return columns, self.times[part], self.known[part]
-
-
-class _Alarms(msgspec.Struct, array_like=True, frozen=True):
-    count: int
-    last: Mapping[str, Alarm]
+    from driftline.eventlog.messages import Ints
+    from driftline.model import InstanceKey
 
 
 _alarms: Final = msgspec.msgpack.Encoder()
@@ -204,7 +150,7 @@ class WatchedSignal:
         yield _name("track", signal), self.track.snapshot()
         if self._alarms_changed:
             self._alarms_changed = False
-            yield _name("alarms", signal), _alarms.encode(_Alarms(self.alarms, self.last_alarms))
+            yield _name("alarms", signal), _alarms.encode(Alarms(self.alarms, self.last_alarms))
         if self._table is not None:
             yield _name("indicators", signal), self._table.snapshot()
         for (indicator, profile), witness in self._witnesses.items():
@@ -245,7 +191,7 @@ class WatchedSignal:
 
     def _restore_alarms(self, blob: bytes) -> None:
         try:
-            alarms = msgspec.msgpack.decode(blob, type=_Alarms)
+            alarms = msgspec.msgpack.decode(blob, type=Alarms)
         except (msgspec.DecodeError, ValueError) as error:
             msg = f"{self.watch.signal}: the stored alarms do not decode: {error}"
             raise StateError(msg) from error

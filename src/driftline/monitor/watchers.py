@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from driftline.eventlog.messages import Command, Rows
     from driftline.join import Outcomes
     from driftline.model import InstanceKey, Micros
+    from driftline.monitor.observed import Hit, Observed
     from driftline.monitor.one_row import OneRow
     from driftline.monitor.state import Outgoing
     from driftline.monitor.versions import Takeover
-    from driftline.monitor.watched import Hit, Observed
     from driftline.signals import Series, TextSeries
 
 Publish: TypeAlias = "Callable[[AlertChange, int], Outgoing]"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from driftline.windows import blob
+from driftline.windows.histogram import Histogram
 from driftline.windows.sketch import Sketch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from driftline.eventlog.messages import Floats, Ints
+    from driftline.eventlog.messages import Floats
 
 SUMMED_UP_TO: Final = 1e140
 """A larger magnitude enters mean and variance as this one, so that no sum of squares overflows."""
@@ -22,14 +22,6 @@ SUMMED_UP_TO: Final = 1e140
 # Below this many values the fixed cost of numpy's calls exceeds that of a loop; both give the same
 # bits.
 _FEW: Final = 12
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Histogram:
-    """Counts between edges: `counts[i]` values from `edges[i]` up to `edges[i + 1]`."""
-
-    edges: Floats
-    counts: Ints
 
 
 class Aggregate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
@@ -12,6 +11,7 @@ from driftline.errors import StateError
 from driftline.model import micros
 from driftline.windows import head
 from driftline.windows.aggregate import Aggregate
+from driftline.windows.coverage import Coverage
 from driftline.windows.grid import Grid
 from driftline.windows.key import WindowKey
 from driftline.windows.split import by_window
@@ -37,19 +37,6 @@ class WindowSpec(Protocol):
     @property
     def keep(self) -> timedelta:
         """How long a window is kept behind its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """How many of the predictions of a span of time are labelled."""
-
-    labelled: int
-    predictions: int
-
-    @property
-    def share(self) -> float:
-        """The labelled share; NaN without predictions."""
-        return self.labelled / self.predictions if self.predictions else math.nan
 
 
 class Windows:
