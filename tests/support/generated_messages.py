@@ -37,6 +37,7 @@ from driftline.transport.topics import TopicAdmin, TopicDescription
 from support.bad_inputs import BAD_INPUTS, GOOD_INPUTS, NOW, STREAMS, fields
 from support.memory_producer import MemoryProducer
 from support.monitor_runs import build_work
+from support.plugins import install
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -84,12 +85,7 @@ EDGES: Final = (
 def install_finite(directory: Path) -> None:
     """A package with the detector `finite`, installed as pip would leave it."""
     (directory / "driftline_finite.py").write_text(FINITE, encoding="utf-8")
-    info = directory / "driftline_finite-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: driftline-finite\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[driftline.detectors]\nfinite = driftline_finite:Finite\n"
-    )
+    install(directory, "driftline-finite", {"finite": "driftline_finite:Finite"})
     sys.path.insert(0, str(directory))
 
 

@@ -12,6 +12,7 @@ from driftline.config.profiles import DETECTOR_SPEC, Profile
 from driftline.detectors import DetectorError, Witness
 from driftline.errors import StateError
 from driftline.model import Level, SignalKind
+from support.plugins import install
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,22 +43,18 @@ class Wrong(Above):
     def update(self, x):
         return "sideways"
 '''
-ENTRY_POINTS = """
-[driftline.detectors]
-above-limit = driftline_above:Above
-above-wrong = driftline_above:Wrong
-above-missing = driftline_above:Nobody
-"""
+DETECTORS = {
+    "above-limit": "driftline_above:Above",
+    "above-wrong": "driftline_above:Wrong",
+    "above-missing": "driftline_above:Nobody",
+}
 
 
 @pytest.fixture(autouse=True)
 def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package with three entry points, installed as pip would leave it."""
     (tmp_path / "driftline_above.py").write_text(PLUGIN)
-    info = tmp_path / "driftline_above-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: driftline-above\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    install(tmp_path, "driftline-above", DETECTORS)
     monkeypatch.syspath_prepend(str(tmp_path))
 
 

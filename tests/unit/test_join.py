@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.join import Entry
-    from driftline.join.arrivals import Arrivals
     from driftline.join.delta import JoinDelta
-    from driftline.join.group import Spans
 
 HORIZON: Final = 64 * SECOND
 WIDTH: Final = 2 * SECOND
@@ -93,10 +91,7 @@ class Joined:
     offset: int = 0
 
     def __post_init__(self) -> None:
-        self.join = self._new()
-
-    def _new(self) -> Join:
-        return Join(horizon=self.horizon, max_waiting=self.max_waiting)
+        self.join = Join(horizon=self.horizon, max_waiting=self.max_waiting)
 
     def take(self, events: Iterable[Event]) -> Joined:
         """Give the events, each in a message of its own."""
@@ -150,7 +145,7 @@ class Joined:
     def reload(self) -> None:
         """Store what changed, and go on from what is stored."""
         self.save()
-        self.join = self._new()
+        self.join = Join(horizon=self.horizon, max_waiting=self.max_waiting)
         self.join.restore(self.state)
 
     @property
@@ -301,21 +296,6 @@ def test_what_came_and_expired_between_two_checkpoints_is_not_stored(known: int)
     assert ours.join.totals.joined == 300
 
 
-class RowByRow(Join):
-    """A join that never takes many rows at once."""
-
-    def _independent(self, part: Arrivals, _spans: Spans) -> bool:
-        """Let none be taken with another one."""
-        return len(part) == 0
-
-
-class JoinedRowByRow(Joined):
-    """The same, given a join that never takes many rows at once."""
-
-    def _new(self) -> Join:
-        return RowByRow(horizon=self.horizon, max_waiting=self.max_waiting)
-
-
 @settings(deadline=None, max_examples=80, print_blob=True)
 @given(
     st.lists(
@@ -333,7 +313,7 @@ def test_many_rows_at_once_come_to_what_they_come_to_one_by_one(
     messages: list[Any], max_waiting: int, fetched: str
 ) -> None:
     """Whole messages by columns: the same outcomes, totals, groups, entries, in the same order."""
-    at_once, one_by_one = Joined(max_waiting=max_waiting), JoinedRowByRow(max_waiting=max_waiting)
+    at_once, one_by_one = Joined(max_waiting=max_waiting), Joined(max_waiting=max_waiting)
     for make, ids, rest in messages:
         pairs = list(zip(ids, rest, strict=False))
         part = (
@@ -341,8 +321,8 @@ def test_many_rows_at_once_come_to_what_they_come_to_one_by_one(
             if make is come
             else [make(f"p{number}", at, value) for number, (at, value) in pairs]
         )
-        for one in (at_once, one_by_one):
-            one.message(part)
+        at_once.message(part)
+        one_by_one.take(part)
         deltas = [one.join.delta() for one in (at_once, one_by_one)]
         assert deltas[0].state == deltas[1].state
         assert deltas[0].entries == deltas[1].entries

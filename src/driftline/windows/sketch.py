@@ -102,7 +102,8 @@ class Side:
 
     def has(self, bucket: int) -> bool:
         """Whether anything was counted in this bucket."""
-        return 0 <= bucket - self.low < len(self.counts) and self.counts[bucket - self.low] > 0
+        place = bucket - self.low
+        return 0 <= place < len(self.counts) and bool(self.counts[place] > 0)
 
     def collapse(self, floor: int) -> None:
         """Move what lies below `floor` into it."""
