@@ -13,6 +13,7 @@ import pytest
 import structlog
 
 from driftline.cli.main import COMMANDS
+from driftline.compiled import COMPILED
 from support.command import Command
 from support.drift_data import read_drift
 from support.recorded_stream import write_deployment, write_recordings
@@ -71,8 +72,9 @@ def test_every_command_that_is_named_is_there(driftline: Command, name: str) -> 
 
 
 def test_the_version_is_the_packages(driftline: Command) -> None:
-    """`driftline --version` says which one is installed."""
-    assert re.fullmatch(r"driftline \d+\.\d+\.\d+\S*\n", driftline("--version").out)
+    """`driftline --version` says which one is installed, and whether it is compiled."""
+    form = r" \(compiled\)" if COMPILED else ""
+    assert re.fullmatch(rf"driftline \d+\.\d+\.\d+\S*{form}\n", driftline("--version").out)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from driftline.app.pages import Pages
 from driftline.app.role_apps import RoleApps, Shared
 from driftline.app.roles import WorkerRole
 from driftline.app.topics import ensure_own_topics, wait_for_attached
+from driftline.compiled import COMPILED
 from driftline.eventlog.codec import encode
 from driftline.eventlog.messages import Command, CommandKind
 from driftline.health import HealthAlerts
@@ -114,7 +115,12 @@ class Worker:
             if started is None:
                 return
             self._health.started = True
-            log.info("worker_started", id=self._id, roles=[role.value for role in self._roles])
+            log.info(
+                "worker_started",
+                id=self._id,
+                roles=[role.value for role in self._roles],
+                compiled=COMPILED,
+            )
             ready()
             try:
                 await self._until_the_end(started)

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from driftline.cli.group import Commands, Deferred
+from driftline.compiled import COMPILED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,8 @@ _app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the flag's value
     if wanted:
-        typer.echo(f"driftline {version('driftline')}")
+        compiled = " (compiled)" if COMPILED else ""
+        typer.echo(f"driftline {version('driftline')}{compiled}")
         raise typer.Exit
 
 
