@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import driftline
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -95,8 +97,9 @@ def _java(guarantee: str) -> tuple[str, ...]:
 def start(
     command: Sequence[str], environment: dict[str, str], log: Path
 ) -> subprocess.Popen[bytes]:
-    """Run a contestant; what it prints goes to its log."""
-    environ = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}:{ROOT / 'src'}", **environment}
+    """Run a contestant; what it prints goes to its log. driftline is the one that we run on."""
+    ours = Path(driftline.__file__).parents[1]
+    environ = {**os.environ, "PYTHONPATH": f"{ours}:{ROOT}:{ROOT / 'tests'}", **environment}
     with log.open("ab") as output:
         return subprocess.Popen(
             list(command), env=environ, cwd=log.parent, stdout=output, stderr=output

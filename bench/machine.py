@@ -13,6 +13,7 @@ import numpy as np
 from river.drift import ADWIN
 
 from bench.workload import DELTA
+from driftline.compiled import COMPILED
 
 VALUES: Final = 100_000
 
@@ -25,9 +26,10 @@ def describe_machine() -> str:
             model = line.partition(":")[2].strip()
             break
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    compiled = "compiled" if COMPILED else "not compiled"
     return (
         f"{os.cpu_count()} cores of {model}, {memory:.0f} GiB, Python {platform.python_version()},"
-        f" River {version('river')}"
+        f" River {version('river')}, driftline {compiled}"
     )
 
 

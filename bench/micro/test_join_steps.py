@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from driftline.join import JoinDelta
-    from driftline.store.plans import Plan
+    from driftline.store.commands import Plan
 
 HOUR: Final = 3_600 * SECOND
 BEGIN: Final = 1_700_000_000 * SECOND

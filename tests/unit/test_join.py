@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from driftline.errors import StateError
 from driftline.eventlog.messages import Rows
 from driftline.join import Join, JoinTotals
-from driftline.join.entries import EntryKind, decode_entry, group_mark
+from driftline.join.entries import decode_entry, group_mark
+from driftline.join.fields import EntryKind
 from driftline.model import SECOND, Micros, Role, SourcePartition
 
 if TYPE_CHECKING:

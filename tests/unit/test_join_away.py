@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.join.away import FEW, Away
-from driftline.join.entries import WAITING, Entry
+from driftline.join.entries import Entry
+from driftline.join.fields import WAITING
 from driftline.join.groups import Groups
 from driftline.model import SECOND
 

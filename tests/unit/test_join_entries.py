@@ -16,21 +16,14 @@ from driftline.errors import StateError
 from driftline.eventlog.messages import Texts
 from driftline.join.arrivals import Arrivals
 from driftline.join.columns import FEW, early_entries, joined_entries, read, waiting_entries
-from driftline.join.entries import (
-    EARLY,
-    JOINED,
-    WAITING,
-    Fields,
-    decode_entry,
-    encode_entry,
-    join_entry,
-    read_entry,
-)
+from driftline.join.entries import decode_entry, encode_entry, join_entry, read_entry
+from driftline.join.fields import EARLY, JOINED, WAITING, Fields
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from driftline.join.entries import Entry, Value
+    from driftline.join.entries import Entry
+    from driftline.join.fields import Value
 
 AT: Final = 1_700_000_000_123_456
 GROUP: Final = 2**32 - 1

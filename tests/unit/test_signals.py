@@ -22,7 +22,7 @@ from driftline.signals import (
 )
 
 if TYPE_CHECKING:
-    from driftline.join.entries import Value
+    from driftline.join.fields import Value
 
 NAN = math.nan
 

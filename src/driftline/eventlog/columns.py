@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-import msgspec
 import numpy as np
 
 from driftline.errors import StateError
+from driftline.eventlog.packed import Kind, PackedFloats, PackedInts, PackedTexts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from driftline.eventlog.messages import Codes, Floats, Ints
 
-_Kind: TypeAlias = Literal["u1", "u2", "u4", "i8", "f8"]
 
-_TYPES: Final[Mapping[_Kind, np.dtype[Any]]] = {
+_TYPES: Final[Mapping[Kind, np.dtype[Any]]] = {
     "u1": np.dtype("<u1"),
     "u2": np.dtype("<u2"),
     "u4": np.dtype("<u4"),
     "i8": np.dtype("<i8"),
     "f8": np.dtype("<f8"),
 }
-_LIMITS: Final[tuple[tuple[_Kind, int], ...]] = (("u1", 1 << 8), ("u2", 1 << 16), ("u4", 1 << 32))
+_LIMITS: Final[tuple[tuple[Kind, int], ...]] = (("u1", 1 << 8), ("u2", 1 << 16), ("u4", 1 << 32))
 _NARROW: Final = ("u1", "u2")
 _FAR: Final = 1 << 30
 """Up to here a base and what the narrow widths add to it fit into 32 bits."""
@@ -33,28 +32,6 @@ def refuse(reason: str, cause: BaseException | None = None) -> NoReturn:
     """Raise the StateError of a message that does not check out."""
     text = f"events log: {reason}"
     raise StateError(text) from cause
-
-
-class PackedInts(msgspec.Struct, array_like=True, frozen=True):
-    """Whole numbers as differences from `base`."""
-
-    base: int
-    kind: _Kind
-    data: bytes
-
-
-class PackedFloats(msgspec.Struct, array_like=True, frozen=True):
-    """Numbers; `u1` where all are whole and small, such as a column of 0 and 1."""
-
-    kind: _Kind
-    data: bytes
-
-
-class PackedTexts(msgspec.Struct, array_like=True, frozen=True):
-    """Each distinct text once, and per row its place, -1 where there is none."""
-
-    values: tuple[str, ...]
-    codes: PackedInts
 
 
 def pack_ints(column: Ints | Codes) -> PackedInts:
@@ -140,7 +117,7 @@ def extremes(column: Ints | Codes) -> tuple[int, int]:
     return int(np.minimum.reduce(column)), int(np.maximum.reduce(column))
 
 
-def _numbers(kind: _Kind, data: bytes, what: str) -> Ints | Floats:
+def _numbers(kind: Kind, data: bytes, what: str) -> Ints | Floats:
     width = int(kind[1])
     if len(data) % width:
         refuse(f"{what}: {len(data)} bytes are no multiple of {width}")

@@ -7,9 +7,6 @@ from typing import Any
 import msgspec
 
 from driftline.eventlog.columns import (
-    PackedFloats,
-    PackedInts,
-    PackedTexts,
     pack_floats,
     pack_ints,
     pack_texts,
@@ -26,6 +23,11 @@ from driftline.eventlog.messages import (
     Progress,
     Rows,
     Texts,
+)
+from driftline.eventlog.packed import (  # noqa: TC001 - msgspec reads them
+    PackedFloats,
+    PackedInts,
+    PackedTexts,
 )
 from driftline.model import Role, SourcePartition
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import numpy as np
 
 from driftline.eventlog.messages import Texts
-from driftline.join.entries import EARLY, WAITING, Fields
+from driftline.join.fields import EARLY, WAITING, Fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from collections.abc import Set as AbstractSet
 
     from driftline.eventlog.messages import Floats, Ints, Rows
-    from driftline.join.entries import Value
+    from driftline.join.fields import Value
 
 Values: TypeAlias = "Floats | Texts"
 """A column of predictions or labels: all are numbers, or all are texts."""

@@ -16,9 +16,7 @@ import numpy as np
 from driftline.eventlog.messages import Texts
 from driftline.join.arrivals import listed, pick, take
 from driftline.join.entries import (
-    EARLY,
     FORM_BITS,
-    JOINED,
     JOINED_BITS,
     LABEL_SHIFT,
     LAYOUTS,
@@ -28,10 +26,8 @@ from driftline.join.entries import (
     SCORE_BIT,
     TEXT,
     VERSION_BIT,
-    WAITING,
     ZERO,
     Entry,
-    Fields,
     Layout,
     encode_entry,
     join_entry,
@@ -39,6 +35,7 @@ from driftline.join.entries import (
     read_texts,
     shape_of,
 )
+from driftline.join.fields import EARLY, JOINED, WAITING, Fields
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
@@ -47,7 +44,7 @@ if TYPE_CHECKING:
 
     from driftline.eventlog.messages import Ints
     from driftline.join.arrivals import Arrivals, Values
-    from driftline.join.entries import Value
+    from driftline.join.fields import Value
     from driftline.model import Micros
 
 T = TypeVar("T")

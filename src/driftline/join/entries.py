@@ -12,58 +12,19 @@ The shape says what kind of entry it is and which parts it has. A prediction or 
 from __future__ import annotations
 
 import struct
-from enum import IntEnum
 from math import copysign
 from operator import itemgetter
-from typing import Any, Final, NewType, TypeAlias
+from typing import Any, Final, NewType
 
 import msgspec
 import numpy as np
 
 from driftline.errors import StateError
+from driftline.join.fields import EARLY, JOINED, WAITING, Fields, Former, Value
 from driftline.model import Micros  # noqa: TC001 - msgspec reads it
-
-Value: TypeAlias = float | str
-"""A prediction or a label: a number (binary: 1.0 is the positive class), or a class as canonical
-text."""
 
 Entry = NewType("Entry", bytes)
 """One id of the join."""
-
-
-class EntryKind(IntEnum):
-    """What an entry waits for."""
-
-    WAITING = 0
-    """A prediction without its label."""
-    EARLY = 1
-    """A label without its prediction."""
-    JOINED = 2
-    """Both came; kept so that another label is known as a duplicate or a correction, not taken for
-    an orphan."""
-
-
-WAITING: Final = int(EntryKind.WAITING)
-EARLY: Final = int(EntryKind.EARLY)
-JOINED: Final = int(EntryKind.JOINED)
-
-
-class Fields(msgspec.Struct, frozen=True, gc=False):
-    """An entry, read. Columns of many stand in the same order."""
-
-    group: int
-    """The group that it expires with."""
-    kind: int
-    at: Micros
-    """The prediction's event time; for an early label the label's."""
-    prediction: Value | None = None
-    score: float | None = None
-    version: str | None = None
-    """Of the prediction, until its label has come."""
-    label: Value | None = None
-    partition: int | None = None
-    offset: int | None = None
-    """Where an early label's record stands."""
 
 
 _NAMES: Final = Fields.__struct_fields__
@@ -283,19 +244,7 @@ _ARRAY_END: Final = 0xA0
 """MessagePack's short arrays. Former entries were such behind their group; no shape looks so."""
 
 
-class _Former(msgspec.Struct, array_like=True):
-    group: int
-    kind: int
-    at: Micros
-    partition: int
-    offset: int
-    prediction: Value | None = None
-    score: float | None = None
-    version: str | None = None
-    label: Value | None = None
-
-
-_decode_former: Final = msgspec.msgpack.Decoder(_Former).decode
+_decode_former: Final = msgspec.msgpack.Decoder(Former).decode
 
 
 def _from_former(blob: bytes) -> Entry:

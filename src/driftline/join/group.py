@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from driftline.join.entries import EARLY, WAITING
+from driftline.join.fields import EARLY, WAITING
 from driftline.model import Micros  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from driftline.eventlog.messages import Rows
     from driftline.join.delta import JoinDelta
-    from driftline.join.entries import Entry, Fields
+    from driftline.join.entries import Entry
+    from driftline.join.fields import Fields
     from driftline.join.group import Spans
     from driftline.model import Micros
 

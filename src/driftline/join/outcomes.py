@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, overload
 
 import msgspec
 
-from driftline.join.entries import Value  # noqa: TC001 - msgspec reads it
+from driftline.join.fields import Value  # noqa: TC001 - msgspec reads it
 from driftline.model import Micros  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:

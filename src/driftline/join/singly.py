@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from driftline.join.entries import (
-    EARLY,
-    JOINED,
-    WAITING,
-    Fields,
-    entry_in,
-    read_entry,
-)
+from driftline.join.entries import entry_in, read_entry
+from driftline.join.fields import EARLY, JOINED, WAITING, Fields
 from driftline.join.outcomes import Outcome, Revision
 
 if TYPE_CHECKING:

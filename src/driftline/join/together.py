@@ -19,7 +19,8 @@ from driftline.join.columns import (
     scatter,
     waiting_entries,
 )
-from driftline.join.entries import EARLY, JOINED, WAITING, relabelled
+from driftline.join.entries import relabelled
+from driftline.join.fields import EARLY, JOINED, WAITING
 from driftline.join.outcomes import NO_OUTCOMES, Outcomes, Revision
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 
 from driftline.config.watches import MISSING
 from driftline.join.arrivals import Arrivals
-from driftline.join.entries import EARLY, WAITING, Fields
+from driftline.join.fields import EARLY, WAITING, Fields
 from driftline.model import InstanceKey, Role
 from driftline.monitor.head import source_name
 from driftline.monitor.silence_state import Place
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from driftline.eventlog.messages import Rows
-    from driftline.join.entries import Value
+    from driftline.join.fields import Value
     from driftline.model import Micros
 
 

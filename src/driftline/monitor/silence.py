@@ -20,7 +20,8 @@ from driftline.alerts.identity import source_alert_id, source_fingerprint
 from driftline.alerts.lifecycle import Reason
 from driftline.model import Micros, Role
 from driftline.monitor.silence_state import Gap, Place, SilenceChange, SilenceState, Silent
-from driftline.monitor.usual import LEAST, NEVER, CountingState, Usual
+from driftline.monitor.usual import LEAST, NEVER, Usual
+from driftline.monitor.usual_state import CountingState
 
 if TYPE_CHECKING:
     from driftline.alerts.alert import Acknowledgement

@@ -9,7 +9,7 @@ import msgspec
 
 from driftline.alerts.alert import Acknowledgement, Status
 from driftline.model import Micros  # noqa: TC001 - msgspec reads it
-from driftline.monitor.usual import CountingState  # noqa: TC001 - msgspec reads it
+from driftline.monitor.usual_state import CountingState  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
     from driftline.alerts.lifecycle import Reason

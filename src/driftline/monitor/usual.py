@@ -31,6 +31,7 @@ import numpy as np
 
 from driftline.errors import StateError
 from driftline.model import SECOND, Micros
+from driftline.monitor.usual_state import Counting, CountingState, HourOfWeek
 
 if TYPE_CHECKING:
     from driftline.eventlog.messages import Ints
@@ -56,38 +57,6 @@ FORGET_MINUTES: Final = 8 * HOURS_A_WEEK * 60
 MAX_HOURS: Final = 8 * HOURS_A_WEEK
 """Rows may lie ahead of the watermark in so many hours; those of more are not counted."""
 NEVER: Final[Micros] = 1 << 62
-
-
-class HourOfWeek(msgspec.Struct, array_like=True, gc=False):
-    """What is known of one hour of the week."""
-
-    rate: float = 0.0
-    """Mean number of rows."""
-    weeks: int = 0
-    longest: int = 0
-    """The longest stretch of minutes without a row that touches it."""
-
-
-class Counting(msgspec.Struct, array_like=True):
-    """The rows of an hour that is not over."""
-
-    count: int = 0
-    minutes: int = 0
-    """A bit for each minute that has a row."""
-
-
-class CountingState(msgspec.Struct, array_like=True):
-    """What changes with every row."""
-
-    hours: dict[int, Counting] = msgspec.field(default_factory=dict)
-    following: int | None = None
-    """The first hour since 1970 that has not taught anything; None before the first row."""
-    quiet: int = 0
-    """Minutes without a row just before it."""
-    missed: float = 0.0
-    """Rows that were to be expected in them."""
-    most_missed: float = 0.0
-    """The most of any silence that was usual."""
 
 
 class Usual:

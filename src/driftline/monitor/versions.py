@@ -9,7 +9,6 @@ Decided row by row, so that it does not matter in which messages rows come.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -18,6 +17,7 @@ import numpy as np
 from driftline.clocks import BEFORE_ALL
 from driftline.errors import StateError
 from driftline.model import Micros, Role
+from driftline.monitor.versions_state import Candidate, SharesState, Takeover
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,32 +33,11 @@ MAX_VERSIONS: Final = 20
 """Versions remembered; the ones seen longest ago go first, and are new if they come again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Takeover:
-    """A version has come to carry most of the rows."""
-
-    place: int
-    """At which of the rows given, by index."""
-    version: str
-    since: Micros
-    """How far event time had come when it first appeared."""
-    rows: int
-    """Over how many rows it carries most."""
-
-
-class _Candidate(msgspec.Struct, array_like=True):
-    """A version since it first appeared."""
-
-    since: Micros
-    recent: bytes | None
-    """Of each of the latest rows, 1 if it is of this version; None once it has taken over."""
-
-
 class VersionShares:
     """The versions in one kind of rows: predictions, or labelled ones."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, _Candidate] = {}
+        self._seen: dict[str, Candidate] = {}
         self._clock: Micros = BEFORE_ALL
 
     def take(self, versions: Sequence[str | None], times: Ints) -> list[Takeover]:
@@ -99,7 +78,7 @@ class VersionShares:
         one = self._seen.get(name)
         if one is None:
             begin = int(ours.argmax())
-            one = self._seen[name] = _Candidate(int(clock[begin]), b"")
+            one = self._seen[name] = Candidate(int(clock[begin]), b"")
         if one.recent is None:
             return None
         before = np.frombuffer(one.recent, np.uint8)
@@ -128,13 +107,6 @@ class VersionShares:
     def restore(self, state: SharesState) -> None:
         """Take over what was stored."""
         self._clock, self._seen = state.clock, state.seen
-
-
-class SharesState(msgspec.Struct, array_like=True):
-    """Shares as they are stored."""
-
-    clock: Micros
-    seen: dict[str, _Candidate]
 
 
 class Versions:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from driftline.monitor.observed import Hit, Observed
     from driftline.monitor.one_row import OneRow
     from driftline.monitor.state import Outgoing
-    from driftline.monitor.versions import Takeover
+    from driftline.monitor.versions_state import Takeover
     from driftline.signals import Series, TextSeries
 
 Publish: TypeAlias = "Callable[[AlertChange, int], Outgoing]"

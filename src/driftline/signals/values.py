@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from driftline.eventlog.messages import Floats, Ints, Rows
     from driftline.join import Outcome, Outcomes, Revision
-    from driftline.join.entries import Value
+    from driftline.join.fields import Value
 
 FEATURE: Final = "feature."
 MISSING: Final = "missing."

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from driftline.model import InstanceKey
     from driftline.monitor.state import InstanceCheckpoint
     from driftline.store.client import Client, RedisCommand
+    from driftline.store.commands import Plan
     from driftline.store.housekeeping import Housekeeping
     from driftline.store.keys import Keys
-    from driftline.store.plans import Plan
     from driftline.store.scripts import Script
 
 T = TypeVar("T")

@@ -8,13 +8,13 @@ So nobody ever goes on from a half-written state.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from driftline.monitor.state import Outgoing
+from driftline.store.commands import Command, Plan
 from driftline.store.packing import (
     array_head,
     join_strings,
@@ -26,7 +26,6 @@ from driftline.store.packing import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from driftline.model import InstanceKey
     from driftline.monitor.state import InstanceCheckpoint
 
 _ALWAYS_CHECKED: Final = ("state", "journal")
@@ -41,35 +40,6 @@ _ARGUMENT_WEIGHT: Final = 32
 """What an argument costs beside its bytes, in bytes: many small ones take long, too."""
 PACKED_IDS: Final = 500
 """Ids in one element of a group's list."""
-
-
-class Command(NamedTuple):
-    """One command. A tuple, as each checkpoint of thousands of instances makes a handful."""
-
-    key: bytes
-    """Packed: its key's last part, and the type that this key must have."""
-    packed: bytes
-    """As the scripts take it."""
-    weight: int
-    """What it counts for in a part."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a checkpoint is written."""
-
-    instance: InstanceKey
-    span: tuple[str, str]
-    """From and to, as the scripts take them."""
-    kinds: bytes
-    """Packed: a key's last part, the type it must have, and so on."""
-    parts: tuple[bytes, ...]
-    """Packed lists of commands; at least one."""
-
-    @property
-    def size(self) -> int:
-        """Bytes to send."""
-        return sum(map(len, self.parts))
 
 
 def build_plan(step: InstanceCheckpoint) -> Plan:
