@@ -1,12 +1,16 @@
-# The full image has the compiler that Faust needs where it has no wheel (arm64); the slim one runs.
+# The full image has the compiler: for what driftline compiles of itself, and for Faust where it has no
+# wheel (arm64). The slim one runs.
 FROM python:3.11-bookworm AS build
 WORKDIR /build
-RUN python -m venv /opt/driftline
-COPY requirements.lock ./
+RUN python -m venv /opt/driftline && python -m venv /opt/build
+COPY requirements.lock requirements-dev.lock ./
 RUN /opt/driftline/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+RUN /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements-dev.lock
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY src src
-RUN /opt/driftline/bin/pip install --no-cache-dir --no-deps .
+RUN HATCH_BUILD_HOOK_ENABLE_CUSTOM=true \
+    /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir wheels . \
+    && /opt/driftline/bin/pip install --no-cache-dir --no-deps wheels/*.whl
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --system --gid 10001 driftline \

@@ -6,7 +6,7 @@ STAMP := $(VENV)/.set-up
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup demo test chaos soak fuzz fuzz-messages bench bench-scale bench-micro lint format check lock clean
+.PHONY: help setup demo test compiled test-compiled chaos soak fuzz fuzz-messages bench bench-scale bench-micro lint format check lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: setup  ## watch a model go wrong: embedded Kafka and Redis, real data, alerts as they fire
 	@$(BIN)/driftline demo
 
+# A third of the suite: what goes through a compiled module.
+OF_COMPILED := $(foreach part,agents alerts detectors eventlog generated join monitor resume store windows, \
+  $(wildcard tests/unit/test_$(part)*.py)) tests/integration/test_equality.py
+test-compiled: compiled  ## what is compiled, tested compiled; make test-compiled ARGS=tests for all there is
+	PYTHONPATH=.compiled $(BIN)/python -m pytest $(or $(ARGS),$(OF_COMPILED))
+
 test: setup  ## the whole test suite; make test ARGS="-m 'not server'" for a part of it
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -44,10 +50,9 @@ soak: setup  ## half load, a fault a minute, memory watched: make soak MINUTES=3
 	PYTHONPATH=tests $(BIN)/python -m chaos.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(RATE),--rate $(RATE)) $(if $(KAFKA),--kafka $(KAFKA))
 
-COMPILED := .compiled/.made
-compiled: $(COMPILED)  ## make .compiled, the driftline that Docker images run: PYTHONPATH=.compiled .venv/bin/driftline
+compiled: .compiled/.made  ## make .compiled, the driftline that Docker images run: PYTHONPATH=.compiled .venv/bin/driftline
 
-$(COMPILED): $(STAMP) hatch_build.py $(shell find src/driftline -name '*.py')
+.compiled/.made: $(STAMP) hatch_build.py $(shell find src/driftline -name '*.py')
 	@echo "compiling: a minute or two"
 	@rm -rf $(@D)
 	HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/python -m pip install --quiet --disable-pip-version-check \
@@ -62,18 +67,22 @@ MESSAGES ?= 1000000
 fuzz-messages: setup  ## generated messages, from decoding to detectors: make fuzz-messages MESSAGES=1000000 SEED=1
 	PYTHONPATH=tests $(BIN)/python -m support.generated_messages --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))
 
-BENCH := PYTHONPATH=.:src:tests $(BIN)/python -m
+# COMPILED=no: driftline as Python, not as its images run it.
+OURS := $(if $(filter no,$(COMPILED)),src,.compiled)
+.PHONY: .compiled src
+.compiled: .compiled/.made
+BENCH := PYTHONPATH=$(OURS):.:tests $(BIN)/python -m
 KAFKA_STREAMS := .bench/kafka-streams
 PEERS := .bench/quix_streams/.set-up .bench/bytewax/.set-up $(KAFKA_STREAMS)/.set-up
 
-bench: setup $(PEERS)  ## driftline beside others, some 15 minutes: make bench ROUNDS=5, make bench QUICK=1
+bench: setup $(OURS) $(PEERS)  ## driftline beside others, some 15 minutes: make bench ROUNDS=5, make bench QUICK=1
 	$(BENCH) bench $(if $(QUICK),--quick) $(if $(filter command,$(origin ROUNDS)),--rounds $(ROUNDS)) $(ONLY:%=--only "%")
 
 # ONLY: workers, instances, signals, waiting, latency, start, replay, idle.
-bench-scale: setup  ## what grows, latency, start, replay, some 25 minutes: make bench-scale ONLY="latency start"
+bench-scale: setup $(OURS)  ## what grows, latency, start, replay, some 25 minutes: make bench-scale ONLY="latency start"
 	$(BENCH) bench.scale $(foreach one,$(ONLY),--only $(one))
 
-bench-micro: setup  ## the parts on their own
+bench-micro: setup $(OURS)  ## the parts on their own
 	$(BENCH) pytest bench/micro --benchmark-columns=min,median,stddev --benchmark-sort=name
 
 .bench/%/.set-up: bench/peers/%.lock $(STAMP)
@@ -99,11 +108,11 @@ format: setup  ## put the code into its form
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-check: test lint  ## what CI runs
+check: test test-compiled lint  ## what CI runs
 
 lock:  ## pin the newest versions that pyproject.toml allows (after a first make setup)
 	$(COMPILE) --upgrade --output-file requirements.lock
 	$(COMPILE) --upgrade --group dev --group bench --constraints requirements.lock --output-file requirements-dev.lock
 
 clean:  ## remove what the above made
-	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .bench .compiled .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -44,11 +44,11 @@ CHECKPOINT_ROWS: Final = 5_000
 INSTANCE_ROWS: Final = 25
 """Where hundreds of instances changed, not before there are so many rows for each: to store one
 costs as much as to apply some ten rows."""
-INSTANCE_SECONDS: Final = 0.012
+INSTANCE_SECONDS: Final = 0.024
 """For the same reason checkpoints come less often where few rows come for each of them, by so much
-for each instance that changed: storing takes some 3 % of the time then. A crash leaves so much more
+for each instance that changed: storing takes some 2 % of the time then. A crash leaves so much more
 of the log to be read again."""
-LONGEST_PAUSE: Final = 30.0
+LONGEST_PAUSE: Final = 60.0
 FEW_INSTANCES: Final = 8
 """Where more than so many changed, only those with something to tell are stored at once for it."""
 MAX_BYTES_PER_SECOND: Final = 20_000_000
