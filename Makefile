@@ -31,28 +31,35 @@ demo: setup  ## watch a model go wrong: embedded Kafka and Redis, real data, ale
 	@$(BIN)/driftline demo
 
 # A third of the suite: what goes through a compiled module.
-OF_COMPILED := $(foreach part,agents alerts detectors eventlog generated join monitor resume store windows, \
-  $(wildcard tests/unit/test_$(part)*.py)) tests/integration/test_equality.py
+OF_COMPILED := $(foreach part,agents alerts books detectors eventlog foreign generated indicators intake join monitor \
+  replay resume store stored windows,$(wildcard tests/unit/test_$(part)*.py)) \
+  tests/contract/test_store_promises.py tests/integration/test_equality.py
 test-compiled: compiled  ## what is compiled, tested compiled; make test-compiled ARGS=tests for all there is
-	PYTHONPATH=.compiled $(BIN)/python -m pytest $(or $(ARGS),$(OF_COMPILED))
+	PYTHONPATH=$(CURDIR)/.compiled $(BIN)/python -c 'from driftline.compiled import COMPILED; assert COMPILED'
+	PYTHONPATH=$(CURDIR)/.compiled $(BIN)/python -m pytest $(or $(ARGS),$(OF_COMPILED))
 
 test: setup  ## the whole test suite; make test ARGS="-m 'not server'" for a part of it
 	$(BIN)/python -m pytest $(ARGS)
 
+# COMPILED=yes: of the compiled driftline.
+TESTED := PYTHONPATH=$(if $(filter yes,$(COMPILED)),$(CURDIR)/.compiled:)tests
+SET_UP := setup $(if $(filter yes,$(COMPILED)),compiled)
+
 ROUNDS ?= 50
-chaos: setup  ## kill things while data comes: make chaos ROUNDS=200 SEED=7 KIND=zombie, or KIND=... ROUND=...
-	PYTHONPATH=tests $(BIN)/python -m chaos.driver --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) \
+chaos: $(SET_UP)  ## kill things while data comes: make chaos ROUNDS=200 SEED=7 KIND=zombie, or KIND=... ROUND=...
+	$(TESTED) $(BIN)/python -m chaos.driver --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) \
 	  --kind "$(KIND)" $(if $(ROUND),--round $(ROUND)) $(if $(JOBS),--jobs $(JOBS)) \
 	  $(if $(KAFKA),--kafka $(KAFKA)) $(CHAOS)
 
 MINUTES ?= 30
-soak: setup  ## half load, a fault a minute, memory watched: make soak MINUTES=30
-	PYTHONPATH=tests $(BIN)/python -m chaos.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) \
+soak: $(SET_UP)  ## half load, a fault a minute, memory watched: make soak MINUTES=30
+	$(TESTED) $(BIN)/python -m chaos.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(RATE),--rate $(RATE)) $(if $(KAFKA),--kafka $(KAFKA))
 
 compiled: .compiled/.made  ## make .compiled, the driftline that Docker images run: PYTHONPATH=.compiled .venv/bin/driftline
 
-.compiled/.made: $(STAMP) hatch_build.py $(shell find src/driftline -name '*.py')
+# Directories too: they change with what is removed.
+.compiled/.made: $(STAMP) hatch_build.py $(shell find src/driftline -not -name '*.pyc' -not -name __pycache__)
 	@echo "compiling: a minute or two"
 	@rm -rf $(@D)
 	HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/python -m pip install --quiet --disable-pip-version-check \
@@ -64,14 +71,14 @@ fuzz: setup  ## mutated detector state: make fuzz BLOBS=100000 SEED=1
 	$(BIN)/python scripts/fuzz_state.py --blobs $(BLOBS) $(if $(SEED),--seed $(SEED))
 
 MESSAGES ?= 1000000
-fuzz-messages: setup  ## generated messages, from decoding to detectors: make fuzz-messages MESSAGES=1000000 SEED=1
-	PYTHONPATH=tests $(BIN)/python -m support.generated_messages --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))
+fuzz-messages: $(SET_UP)  ## generated messages, from decoding to detectors: make fuzz-messages MESSAGES=1000000 SEED=1
+	$(TESTED) $(BIN)/python -m support.generated_messages --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))
 
 # COMPILED=no: driftline as Python, not as its images run it.
 OURS := $(if $(filter no,$(COMPILED)),src,.compiled)
 .PHONY: .compiled src
 .compiled: .compiled/.made
-BENCH := PYTHONPATH=$(OURS):.:tests $(BIN)/python -m
+BENCH := PYTHONPATH=$(CURDIR)/$(OURS):.:tests $(BIN)/python -m
 KAFKA_STREAMS := .bench/kafka-streams
 PEERS := .bench/quix_streams/.set-up .bench/bytewax/.set-up $(KAFKA_STREAMS)/.set-up
 

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+class PanicError(BaseException):
+    """As of a Rust core: no `except Exception` stops it."""
+
+
 class Breakable:
     """Says nothing but that it fails."""
 
@@ -20,7 +24,7 @@ class Breakable:
         """Count a value."""
         if Breakable.fails:
             message = "index out of bounds"
-            raise IndexError(message)
+            raise PanicError(message)
         self.count += 1
         return "stable"
 

@@ -647,7 +647,7 @@ async def test_memory_is_bounded_while_a_backlog_keeps_the_store_busy() -> None:
 
 
 async def test_a_batch_that_waits_for_its_checkpoint_holds_no_records() -> None:
-    """They may be many: thousands of instances wait half a minute."""
+    """They may be many: thousands of instances wait a minute."""
     bench = Bench(deployment=MANY)
     work = await bench.work()
     await work.on_batch(bench.batch(MANY_LOG, 0, 5))

@@ -14,14 +14,16 @@ from __future__ import annotations
 import struct
 from math import copysign
 from operator import itemgetter
-from typing import Any, Final, NewType
+from typing import TYPE_CHECKING, Any, Final, NewType
 
 import msgspec
 import numpy as np
 
 from driftline.errors import StateError
 from driftline.join.fields import EARLY, JOINED, WAITING, Fields, Former, Value
-from driftline.model import Micros  # noqa: TC001 - msgspec reads it
+
+if TYPE_CHECKING:
+    from driftline.model import Micros
 
 Entry = NewType("Entry", bytes)
 """One id of the join."""

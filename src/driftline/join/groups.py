@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from driftline.join.group import Group, GroupsState, Spans
-from driftline.model import (
-    SECOND,
-    Micros,
-)
+from driftline.model import SECOND, Micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - msgspec reads it
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -17,7 +16,7 @@ from driftline.monitor.observed import PLAIN, Alarms, Hit, Observed
 from driftline.signals import IndicatorTable, Series, TextSeries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from driftline.alerts.alert import AlertChange
     from driftline.config.profiles import Profile
