@@ -4,8 +4,8 @@ FROM python:3.11-bookworm AS build
 WORKDIR /build
 RUN python -m venv /opt/driftline && python -m venv /opt/build
 COPY requirements.lock requirements-dev.lock ./
-RUN /opt/driftline/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
-RUN /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements-dev.lock
+RUN /opt/driftline/bin/pip install --no-cache-dir --require-hashes -r requirements.lock \
+    && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements-dev.lock
 COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY src src
 RUN HATCH_BUILD_HOOK_ENABLE_CUSTOM=true \
