@@ -31,7 +31,7 @@ demo: setup  ## watch a model go wrong: embedded Kafka and Redis, real data, ale
 	@$(BIN)/driftline demo
 
 # A third of the suite: what goes through a compiled module.
-OF_COMPILED := $(foreach part,agents alerts books detectors eventlog foreign generated indicators intake join monitor \
+OF_COMPILED := $(foreach part,agents alerts books compiled detectors eventlog foreign generated indicators intake join monitor \
   replay resume store stored windows,$(wildcard tests/unit/test_$(part)*.py)) \
   tests/contract/test_store_promises.py tests/integration/test_equality.py
 test-compiled: compiled  ## what is compiled, tested compiled; make test-compiled ARGS=tests for all there is

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import truediv
+from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from bench.attached import Attached
@@ -27,13 +29,17 @@ BACKLOG_PAIRS: Final = 150_000
 
 
 def measure(servers: Servers, directory: Path) -> Sequence[Verdict]:
-    """CPU per event at a rate, the least of the rounds; and of a backlog."""
+    """CPU per event at a rate; and of a backlog.
+
+    What counts is the median of the rounds' ratios: a host that is fast for a minute, and not for
+    the next, would make the least of all rounds a ratio of two hosts.
+    """
     contenders = [_Contender(servers, directory, count) for count in (1, *INSTANCES)]
     take_turns(contenders, ROUNDS)
-    alone, *others = [min(one.rounds) for one in contenders]
+    alone, *others = contenders
     return [
-        target.measured(each / alone)
-        for target, each in zip(INSTANCES.values(), others, strict=True)
+        target.measured(median(map(truediv, other.rounds, alone.rounds)))
+        for target, other in zip(INSTANCES.values(), others, strict=True)
     ]
 
 
