@@ -30,19 +30,30 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: setup  ## watch a model go wrong: embedded Kafka and Redis, real data, alerts as they fire
 	@$(BIN)/driftline demo
 
+# Benchmarks are of the compiled driftline, COMPILED=no: of Python. All else is of Python, COMPILED=yes: compiled.
+MADE := $(CURDIR)/.compiled
+compiled: .compiled/.made  ## make .compiled, the driftline that Docker images run: PYTHONPATH=.compiled .venv/bin/driftline
+
+# Directories too: they change with what is removed.
+.compiled/.made: $(STAMP) hatch_build.py $(shell find src/driftline -not -name '*.pyc' -not -name __pycache__)
+	@echo "compiling: a minute or two"
+	@rm -rf $(@D)
+	HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps --no-build-isolation --target $(@D) .
+	@touch $@
+
 # A third of the suite: what goes through a compiled module.
 OF_COMPILED := $(foreach part,agents alerts books compiled detectors eventlog foreign generated indicators intake join monitor \
   replay resume store stored windows,$(wildcard tests/unit/test_$(part)*.py)) \
   tests/contract/test_store_promises.py tests/integration/test_equality.py
 test-compiled: compiled  ## what is compiled, tested compiled; make test-compiled ARGS=tests for all there is
-	PYTHONPATH=$(CURDIR)/.compiled $(BIN)/python -c 'from driftline.compiled import COMPILED; assert COMPILED'
-	PYTHONPATH=$(CURDIR)/.compiled $(BIN)/python -m pytest $(or $(ARGS),$(OF_COMPILED))
+	PYTHONPATH=$(MADE) $(BIN)/python -c 'from driftline.compiled import COMPILED; assert COMPILED'
+	PYTHONPATH=$(MADE) $(BIN)/python -m pytest $(or $(ARGS),$(OF_COMPILED))
 
 test: setup  ## the whole test suite; make test ARGS="-m 'not server'" for a part of it
 	$(BIN)/python -m pytest $(ARGS)
 
-# COMPILED=yes: of the compiled driftline.
-TESTED := PYTHONPATH=$(if $(filter yes,$(COMPILED)),$(CURDIR)/.compiled:)tests
+TESTED := PYTHONPATH=$(if $(filter yes,$(COMPILED)),$(MADE):)tests
 SET_UP := setup $(if $(filter yes,$(COMPILED)),compiled)
 
 ROUNDS ?= 50
@@ -56,16 +67,6 @@ soak: $(SET_UP)  ## half load, a fault a minute, memory watched: make soak MINUT
 	$(TESTED) $(BIN)/python -m chaos.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(RATE),--rate $(RATE)) $(if $(KAFKA),--kafka $(KAFKA))
 
-compiled: .compiled/.made  ## make .compiled, the driftline that Docker images run: PYTHONPATH=.compiled .venv/bin/driftline
-
-# Directories too: they change with what is removed.
-.compiled/.made: $(STAMP) hatch_build.py $(shell find src/driftline -not -name '*.pyc' -not -name __pycache__)
-	@echo "compiling: a minute or two"
-	@rm -rf $(@D)
-	HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --no-deps --no-build-isolation --target $(@D) .
-	@touch $@
-
 BLOBS ?= 100000
 fuzz: setup  ## mutated detector state: make fuzz BLOBS=100000 SEED=1
 	$(BIN)/python scripts/fuzz_state.py --blobs $(BLOBS) $(if $(SEED),--seed $(SEED))
@@ -74,22 +75,19 @@ MESSAGES ?= 1000000
 fuzz-messages: $(SET_UP)  ## generated messages, from decoding to detectors: make fuzz-messages MESSAGES=1000000 SEED=1
 	$(TESTED) $(BIN)/python -m support.generated_messages --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))
 
-# COMPILED=no: driftline as Python, not as its images run it.
-OURS := $(if $(filter no,$(COMPILED)),src,.compiled)
-.PHONY: .compiled src
-.compiled: .compiled/.made
-BENCH := PYTHONPATH=$(CURDIR)/$(OURS):.:tests $(BIN)/python -m
+BENCH := PYTHONPATH=$(if $(filter no,$(COMPILED)),,$(MADE):).:tests $(BIN)/python -m
+BENCH_SET_UP := setup $(if $(filter no,$(COMPILED)),,compiled)
 KAFKA_STREAMS := .bench/kafka-streams
 PEERS := .bench/quix_streams/.set-up .bench/bytewax/.set-up $(KAFKA_STREAMS)/.set-up
 
-bench: setup $(OURS) $(PEERS)  ## driftline beside others, some 15 minutes: make bench ROUNDS=5, make bench QUICK=1
+bench: $(BENCH_SET_UP) $(PEERS)  ## driftline beside others, some 15 minutes: make bench ROUNDS=5, make bench QUICK=1
 	$(BENCH) bench $(if $(QUICK),--quick) $(if $(filter command,$(origin ROUNDS)),--rounds $(ROUNDS)) $(ONLY:%=--only "%")
 
 # ONLY: workers, instances, signals, waiting, latency, start, replay, idle.
-bench-scale: setup $(OURS)  ## what grows, latency, start, replay, some 25 minutes: make bench-scale ONLY="latency start"
+bench-scale: $(BENCH_SET_UP)  ## what grows, latency, start, replay, some 25 minutes: make bench-scale ONLY="latency start"
 	$(BENCH) bench.scale $(foreach one,$(ONLY),--only $(one))
 
-bench-micro: setup $(OURS)  ## the parts on their own
+bench-micro: $(BENCH_SET_UP)  ## the parts on their own
 	$(BENCH) pytest bench/micro --benchmark-columns=min,median,stddev --benchmark-sort=name
 
 .bench/%/.set-up: bench/peers/%.lock $(STAMP)

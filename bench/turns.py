@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -43,3 +44,12 @@ def take_turns(contenders: Sequence[Contender], rounds: int) -> None:
                 one.take_round(number)
         for one in contenders:
             one.finish()
+
+
+def compare(rounds: Sequence[float], alone: Sequence[float]) -> float:
+    """How many times as much as the other's, in the median of the rounds.
+
+    Each round is of the same minutes for both: a host that is fast for a minute, and not for the
+    next, would make of the least of all rounds a ratio of two hosts.
+    """
+    return median(ours / other for ours, other in zip(rounds, alone, strict=True))

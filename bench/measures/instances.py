@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from operator import truediv
-from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from bench.attached import Attached
 from bench.feed import Feed, Writer
 from bench.say import say
 from bench.targets import INSTANCES
-from bench.turns import take_turns
+from bench.turns import compare, take_turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,16 +27,12 @@ BACKLOG_PAIRS: Final = 150_000
 
 
 def measure(servers: Servers, directory: Path) -> Sequence[Verdict]:
-    """CPU per event at a rate; and of a backlog.
-
-    What counts is the median of the rounds' ratios: a host that is fast for a minute, and not for
-    the next, would make the least of all rounds a ratio of two hosts.
-    """
+    """CPU per event at a rate; and of a backlog."""
     contenders = [_Contender(servers, directory, count) for count in (1, *INSTANCES)]
     take_turns(contenders, ROUNDS)
     alone, *others = contenders
     return [
-        target.measured(median(map(truediv, other.rounds, alone.rounds)))
+        target.measured(compare(other.rounds, alone.rounds))
         for target, other in zip(INSTANCES.values(), others, strict=True)
     ]
 

@@ -19,6 +19,12 @@ def nearest(wrong: str, names: Iterable[str]) -> str | None:
     return next(iter(get_close_matches(wrong, list(names), n=1)), None)
 
 
+def did_you_mean(wrong: str, names: Iterable[str]) -> str:
+    """The same as the end of an error's sentence; empty if no name is near."""
+    near = nearest(wrong, names)
+    return f" (did you mean '{near}'?)" if near else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong with a deployment."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from driftline.config.patterns import match_any
-from driftline.errors import DriftlineError, nearest
+from driftline.errors import DriftlineError, did_you_mean
 from driftline.notify.receivers import build_receiver
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def match_notes(match: Matchers, deployment: Deployment) -> Iterator[tuple[str, 
     for key, names in _declared(deployment).items():
         for pattern in getattr(match, key) or ():
             if not any(match_any([pattern], name) for name in names):
-                near = nearest(pattern, names)
-                hint = f" (did you mean '{near}'?)" if near else ""
+                hint = did_you_mean(pattern, names)
                 yield key, f"no stream has {_NOUNS[key]} like '{pattern}'{hint}"
 
 

@@ -31,7 +31,7 @@ from driftline.cli.common import (
 )
 from driftline.cli.wording import many, when_millis
 from driftline.decode.codes import AsideCode, RejectCode
-from driftline.errors import nearest
+from driftline.errors import did_you_mean
 from driftline.logs import printable
 
 if TYPE_CHECKING:
@@ -114,8 +114,7 @@ def _note_unknown(code: str | None) -> None:
     """Say so where nothing is ever refused for the reason that is asked for."""
     codes = [one.value for one in (*RejectCode, *AsideCode)]
     if code is not None and code not in codes:
-        near = nearest(code, codes)
-        hint = f" (did you mean '{near}'?)" if near else ""
+        hint = did_you_mean(code, codes)
         typer.echo(f"there is no code '{printable(code)}'{hint}", err=True)
 
 
